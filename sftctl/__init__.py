@@ -1,0 +1,1 @@
+"""Supervised fine-tuning: raw rows in, an evaluated model out."""

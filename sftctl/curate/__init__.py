@@ -1,0 +1,1 @@
+"""Stage one: from raw rows to a held-out set and a training set, with every row accounted for."""

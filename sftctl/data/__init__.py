@@ -1,0 +1,1 @@
+"""Raw rows of any common format become conversations."""

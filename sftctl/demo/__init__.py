@@ -1,0 +1,1 @@
+"""The built-in tiny model and data, and how they were made."""

@@ -1,0 +1,111 @@
+"""Everything that can go wrong for a user, and the exit code of each kind.
+
+SftctlError
+  GateFailed              1   a smoke-test check, an eval threshold, too many rows dropped
+  UsageError              2   command line, recipe, refused resume
+    RecipeError           2   one or more problems in the recipe, each with file:line:column
+    MissingInput          2   a stage's input is missing or stale; names the command to run
+    ResumeRefused         2   data or recipe changed since the checkpoint was written
+  DataUnusable            4   rows that cannot be read or trained on
+  OutOfMemory             6   says what to lower, and by how much
+  TrainingDiverged        7   a non-finite loss or gradient
+  EnvironmentProblem      8   offline, gated model, no GPU, an extra not installed, judge unreachable
+  RunDirBusy             73   another process holds the run directory
+  StorageFailed          74   disk full, or another input/output failure
+  Interrupted            75   progress saved: run the same command again
+
+Anything else that is raised is a bug in sftctl: exit 3, its traceback in the log.
+"""
+
+from enum import IntEnum
+from typing import ClassVar
+
+
+class ExitCode(IntEnum):
+    """What the shell sees. Never 0 for partial work."""
+
+    OK = 0
+    GATE_FAILED = 1
+    USAGE = 2
+    BUG = 3
+    DATA_UNUSABLE = 4
+    OUT_OF_MEMORY = 6
+    DIVERGED = 7
+    ENVIRONMENT = 8
+    RUN_DIR_BUSY = 73
+    STORAGE = 74
+    INTERRUPTED = 75
+    KILLED_BY_SIGINT = 130
+    KILLED_BY_SIGTERM = 143
+
+
+class SftctlError(Exception):
+    """A problem that the user can fix. The message says what happened, where, and what to do."""
+
+    exit_code: ClassVar[ExitCode] = ExitCode.USAGE
+
+
+class GateFailed(SftctlError):
+    """A check or threshold was not met; the results are written all the same."""
+
+    exit_code = ExitCode.GATE_FAILED
+
+
+class UsageError(SftctlError):
+    """The command line, the recipe, or the state of the run directory does not allow the command."""
+
+    exit_code = ExitCode.USAGE
+
+
+class RecipeError(UsageError):
+    """The recipe is not valid; the message lists every problem at once."""
+
+
+class MissingInput(UsageError):
+    """A stage's input is missing or stale; the message holds the command that makes it."""
+
+
+class ResumeRefused(UsageError):
+    """The run directory holds progress that was made from other data or another recipe."""
+
+
+class DataUnusable(SftctlError):
+    """Rows cannot be read, or nothing is left to train on."""
+
+    exit_code = ExitCode.DATA_UNUSABLE
+
+
+class OutOfMemory(SftctlError):
+    """The device has too little memory for the plan."""
+
+    exit_code = ExitCode.OUT_OF_MEMORY
+
+
+class TrainingDiverged(SftctlError):
+    """A loss or gradient became infinite or not a number."""
+
+    exit_code = ExitCode.DIVERGED
+
+
+class EnvironmentProblem(SftctlError):
+    """The machine lacks something: network, access, a GPU, an optional package, a reachable judge."""
+
+    exit_code = ExitCode.ENVIRONMENT
+
+
+class RunDirBusy(SftctlError):
+    """Another live process holds the run directory."""
+
+    exit_code = ExitCode.RUN_DIR_BUSY
+
+
+class StorageFailed(SftctlError):
+    """The disk is full, or a file could not be written or read."""
+
+    exit_code = ExitCode.STORAGE
+
+
+class Interrupted(SftctlError):
+    """A signal arrived; progress is saved and the same command continues."""
+
+    exit_code = ExitCode.INTERRUPTED

@@ -1,0 +1,1 @@
+"""Stage four: base against tuned, with intervals, then one verdict."""

@@ -1,0 +1,1 @@
+"""People say which of two answers is better, blind and offline."""

@@ -1,0 +1,1 @@
+"""A language model says which of two answers is better."""

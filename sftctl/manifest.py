@@ -1,0 +1,159 @@
+"""What produced this run: for each stage the hashes of what went in and came out, versions, seed and hardware."""
+
+import hashlib
+import json
+import platform
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
+from importlib import metadata
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict
+
+from sftctl.errors import StorageFailed
+from sftctl.run_dir import RunDir, write_json
+
+Stage = Literal["curate", "smoke-test", "train", "eval"]
+
+STAGES: tuple[Stage, ...] = ("curate", "smoke-test", "train", "eval")
+
+_PACKAGES = (
+    "torch",
+    "transformers",
+    "trl",
+    "peft",
+    "accelerate",
+    "datasets",
+    "tokenizers",
+    "pydantic",
+    "numpy",
+    "scipy",
+)
+
+
+class StageRecord(BaseModel):
+    """One finished stage. Its outputs are relative to the run directory."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    finished: str
+    seconds: float
+    seed: int
+    passed: bool
+    inputs: dict[str, str]
+    outputs: dict[str, str]
+    versions: dict[str, str]
+    hardware: dict[str, str]
+
+
+class Manifest(BaseModel):
+    """The whole file."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    schema_version: Literal[1] = 1
+    sftctl: str
+    stages: dict[Stage, StageRecord] = {}
+
+
+class StageState(BaseModel):
+    """Whether a stage must run again, and why."""
+
+    model_config = ConfigDict(frozen=True)
+
+    state: Literal["done", "stale", "not begun"]
+    passed: bool = False
+    reason: str = ""
+
+
+def read_manifest(run_dir: RunDir) -> Manifest:
+    """An empty manifest where there is none yet. Raises StorageFailed for one that cannot be read."""
+    try:
+        return Manifest.model_validate_json(run_dir.manifest.read_bytes())
+    except FileNotFoundError:
+        return Manifest(sftctl=metadata.version("sftctl"))
+    except ValueError as error:
+        raise StorageFailed(
+            f"{run_dir.manifest}: not a manifest that this version reads ({error}). Give the run another --run-dir."
+        ) from error
+
+
+def state_of(run_dir: RunDir, stage: Stage, inputs: Mapping[str, str]) -> StageState:
+    """Compare a stage's record with what would go in now and with what its outputs hold now."""
+    record = read_manifest(run_dir).stages.get(stage)
+    if record is None:
+        return StageState(state="not begun")
+    changed = sorted(name for name in record.inputs.keys() | inputs if record.inputs.get(name) != inputs.get(name))
+    if changed:
+        return StageState(state="stale", reason=f"{', '.join(changed)} changed since")
+    for name, digest in record.outputs.items():
+        path = run_dir.root / name
+        if not path.exists():
+            return StageState(state="stale", reason=f"{path} is missing")
+        if hash_path(path) != digest:
+            return StageState(state="stale", reason=f"{path} was changed since")
+    return StageState(state="done", passed=record.passed)
+
+
+def record_stage(run_dir: RunDir, stage: Stage, record: StageRecord) -> None:
+    """Write the record; those of later stages stay, and turn stale by the hashes if their inputs changed."""
+    manifest = read_manifest(run_dir)
+    stages = {**manifest.stages, stage: record}
+    updated = manifest.model_copy(update={"stages": stages, "sftctl": metadata.version("sftctl")})
+    write_json(run_dir.manifest, updated.model_dump())
+
+
+def new_record(
+    run_dir: RunDir, *, seed: int, passed: bool, seconds: float, inputs: Mapping[str, str], outputs: Iterable[Path]
+) -> StageRecord:
+    """A record of a stage that ended now; outputs that do not exist are left out."""
+    return StageRecord(
+        finished=datetime.now(UTC).isoformat(timespec="seconds"),
+        seconds=round(seconds, 3),
+        seed=seed,
+        passed=passed,
+        inputs=dict(inputs),
+        outputs={str(path.relative_to(run_dir.root)): hash_path(path) for path in outputs if path.exists()},
+        versions=versions(),
+        hardware=hardware(),
+    )
+
+
+def versions() -> dict[str, str]:
+    """Installed versions of what can change a result."""
+    found = {"python": platform.python_version(), "sftctl": metadata.version("sftctl")}
+    for package in _PACKAGES:
+        try:
+            found[package] = metadata.version(package)
+        except metadata.PackageNotFoundError:
+            continue
+    return found
+
+
+def hardware() -> dict[str, str]:
+    """The machine in words, without its name."""
+    return {"system": platform.system(), "machine": platform.machine(), "processor": _processor()}
+
+
+def _processor() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return platform.processor()
+    names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
+    return f"{len(names)} x {names[0]}" if names else platform.processor()
+
+
+def hash_value(value: Any) -> str:
+    """SHA-256 of a value's JSON with sorted keys."""
+    return hashlib.sha256(json.dumps(value, sort_keys=True, default=str).encode()).hexdigest()
+
+
+def hash_path(path: Path) -> str:
+    """SHA-256 of a file, or of a folder's names and files in order."""
+    if path.is_file():
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    entries = [(str(entry.relative_to(path)), hash_path(entry)) for entry in sorted(path.rglob("*")) if entry.is_file()]
+    return hash_value(entries)

@@ -1,0 +1,1 @@
+"""Loading, adapters, generation, scoring and footprint of a causal language model."""

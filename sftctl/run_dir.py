@@ -1,0 +1,224 @@
+"""The run directory: every path has a name, one process writes at a time, a file under its final name is complete."""
+
+import contextlib
+import errno
+import fcntl
+import json
+import os
+import shutil
+import socket
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any
+
+from sftctl.errors import RunDirBusy, StorageFailed
+
+
+@dataclass(frozen=True)
+class RunDir:
+    """Paths of one run; nothing is created until something is written."""
+
+    root: Path
+
+    @property
+    def input_recipe(self) -> Path:
+        return self.root / "recipe.input.yaml"
+
+    @property
+    def resolved_recipe(self) -> Path:
+        return self.root / "recipe.resolved.yaml"
+
+    @property
+    def manifest(self) -> Path:
+        return self.root / "manifest.json"
+
+    @property
+    def lock(self) -> Path:
+        return self.root / "run.lock"
+
+    @property
+    def report(self) -> Path:
+        return self.root / "report.html"
+
+    @property
+    def training_rows(self) -> Path:
+        return self.root / "data" / "train.jsonl"
+
+    @property
+    def held_out_rows(self) -> Path:
+        return self.root / "data" / "held_out.jsonl"
+
+    @property
+    def rejected_rows(self) -> Path:
+        return self.root / "data" / "rejected.jsonl"
+
+    @property
+    def verdicts(self) -> Path:
+        return self.root / "data" / "verdicts.parquet"
+
+    @property
+    def curate_result(self) -> Path:
+        return self.root / "data" / "curate.json"
+
+    @property
+    def smoke_test_result(self) -> Path:
+        return self.root / "smoke_test" / "smoke_test.json"
+
+    @property
+    def smoke_test_scratch(self) -> Path:
+        """Checkpoints of the smoke test; removed when it ends."""
+        return self.root / "smoke_test" / "scratch"
+
+    @property
+    def metrics(self) -> Path:
+        return self.root / "logs" / "metrics.jsonl"
+
+    @property
+    def train_result(self) -> Path:
+        return self.root / "logs" / "train.json"
+
+    @property
+    def log(self) -> Path:
+        return self.root / "logs" / "run.log"
+
+    @property
+    def checkpoints(self) -> Path:
+        return self.root / "checkpoints"
+
+    @property
+    def model(self) -> Path:
+        return self.root / "model"
+
+    @property
+    def eval_folder(self) -> Path:
+        return self.root / "eval"
+
+    @property
+    def eval_result(self) -> Path:
+        return self.root / "eval" / "eval.json"
+
+    @property
+    def markdown_report(self) -> Path:
+        return self.root / "eval" / "report.md"
+
+    @property
+    def junit_report(self) -> Path:
+        return self.root / "eval" / "junit.xml"
+
+    def generations(self, side: str) -> Path:
+        """Answers of one side (`base`, `tuned`, ...), one JSON object a line."""
+        return self.root / "eval" / f"generations.{side}.jsonl"
+
+    @property
+    def judgements(self) -> Path:
+        return self.root / "eval" / "judge.jsonl"
+
+    @property
+    def arena(self) -> Path:
+        return self.root / "eval" / "arena.html"
+
+    @property
+    def arena_key(self) -> Path:
+        return self.root / "eval" / "arena_key.json"
+
+    @property
+    def preferences(self) -> Path:
+        return self.root / "eval" / "preferences.jsonl"
+
+
+@contextlib.contextmanager
+def locked(run_dir: RunDir, command: str) -> Iterator[None]:
+    """Hold the run directory; a lock whose process is gone is taken over. Raises RunDirBusy while its holder lives."""
+    with storage_errors(run_dir.root):
+        run_dir.root.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(run_dir.lock, os.O_RDWR | os.O_CREAT, 0o644)
+    try:
+        try:
+            # The kernel frees the lock when its holder dies, however it dies: no stale lock can exist.
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            raise RunDirBusy(
+                f"{run_dir.root}: in use by {_holder(run_dir.lock)}. Wait for it, or give this run another --run-dir."
+            ) from error
+        holder = {"pid": os.getpid(), "host": socket.gethostname(), "command": command}
+        os.truncate(descriptor, 0)
+        os.write(descriptor, json.dumps(holder).encode())
+        yield
+        os.truncate(descriptor, 0)
+    finally:
+        os.close(descriptor)
+
+
+def _holder(lock: Path) -> str:
+    try:
+        holder = json.loads(lock.read_text(encoding="utf-8"))
+        return f"`sftctl {holder['command']}` (process {holder['pid']} on {holder['host']})"
+    except (OSError, ValueError, KeyError):
+        return "another process"
+
+
+@contextlib.contextmanager
+def storage_errors(path: Path) -> Iterator[None]:
+    """Turn a full disk or a failing one into StorageFailed, which names the path and what to do."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise StorageFailed(f"{path}: the disk is full. Free space, then run the same command again.") from error
+        raise StorageFailed(f"{path}: {error.strerror or error}. Nothing under a final name was changed.") from error
+
+
+def write_text(path: Path, text: str) -> None:
+    """Replace a file in one step: readers see the old content or the new, never a part."""
+    write_with(path, lambda file: file.write(text.encode()))
+
+
+def write_json(path: Path, value: Any) -> None:
+    """`write_text` of indented JSON that ends in a newline; NaN and infinity are refused with ValueError."""
+    write_text(path, json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
+
+
+def write_with(path: Path, write: Callable[[IO[bytes]], Any]) -> None:
+    """Let `write` fill a temporary file beside `path`, then fsync it, rename it and fsync the folder."""
+    with storage_errors(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        aside = path.with_name(f".{path.name}.partial")
+        try:
+            with aside.open("wb") as file:
+                write(file)
+                file.flush()
+                os.fsync(file.fileno())
+            os.replace(aside, path)
+            fsync_folder(path.parent)
+        finally:
+            aside.unlink(missing_ok=True)
+
+
+def publish_folder(staged: Path, final: Path) -> None:
+    """Give a finished folder its final name: fsync all it holds, move an old one away, rename, fsync the parent."""
+    with storage_errors(final):
+        for path in sorted(staged.rglob("*")):
+            if path.is_file():
+                with path.open("rb") as file:
+                    os.fsync(file.fileno())
+            else:
+                fsync_folder(path)
+        fsync_folder(staged)
+        final.parent.mkdir(parents=True, exist_ok=True)
+        replaced = final.with_name(f".{final.name}.replaced")
+        shutil.rmtree(replaced, ignore_errors=True)
+        if final.exists():
+            os.replace(final, replaced)
+        os.replace(staged, final)
+        fsync_folder(final.parent)
+        shutil.rmtree(replaced, ignore_errors=True)
+
+
+def fsync_folder(folder: Path) -> None:
+    """Make renames inside `folder` survive a power cut."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,1 @@
+"""Stage two: a hundred real steps, and a forecast of the full run."""

@@ -1,0 +1,1 @@
+"""Conversations become input ids and labels."""

@@ -1,0 +1,1 @@
+"""Stage three: TRL's SFTTrainer under guard."""

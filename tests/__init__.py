@@ -1,0 +1,1 @@
+"""Tests mirror the package; a test's name is the behaviour it holds."""
