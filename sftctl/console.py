@@ -6,6 +6,8 @@ import re
 import sys
 import unicodedata
 from collections.abc import Callable, Iterator, Sequence
+from datetime import datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from rich.console import Console
@@ -26,7 +28,7 @@ class _Terminal:
     def __init__(self) -> None:
         self.verbosity: Verbosity = "normal"
         self.rich = Console(stderr=True, highlight=False)
-        self.mirror: Callable[[str], None] | None = None
+        self.log: Path | None = None
 
 
 _terminal = _Terminal()
@@ -40,9 +42,25 @@ def configure(verbosity: Verbosity = "normal", *, color: bool = True) -> None:
     _terminal.rich = Console(stderr=True, highlight=False, no_color=plain, width=width)
 
 
-def mirror_to(write: Callable[[str], None] | None) -> None:
-    """Also hand every plain line to `write` (the run's log), quiet or not."""
-    _terminal.mirror = write
+def log_to(path: Path | None) -> None:
+    """From now on append every line to this file too, with its time, quiet or not."""
+    if path is not None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    _terminal.log = path
+
+
+def log_file() -> Path | None:
+    """Where lines are kept, when they are."""
+    return _terminal.log
+
+
+def log_only(text: str) -> None:
+    """A text for the log file alone, such as a traceback."""
+    if _terminal.log is None:
+        return
+    now = datetime.now().astimezone().isoformat(timespec="seconds")
+    with contextlib.suppress(OSError), _terminal.log.open("a", encoding="utf-8", errors="replace") as file:
+        file.write(f"{now} {text}\n")
 
 
 def interactive() -> bool:
@@ -127,7 +145,6 @@ def _printable(character: str) -> bool:
 
 
 def _emit(plain: str, marked_up: str, *, shown: bool) -> None:
-    if _terminal.mirror is not None:
-        _terminal.mirror(plain)
+    log_only(plain)
     if shown:
         _terminal.rich.print(marked_up, soft_wrap=True)

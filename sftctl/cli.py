@@ -1,0 +1,253 @@
+"""The commands: a recipe in, a stage run, a result and an exit code out."""
+
+import errno
+import json
+import os
+import sys
+import traceback
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from sftctl import console
+from sftctl.errors import ExitCode, Interrupted, SftctlError
+
+if TYPE_CHECKING:
+    from sftctl.manifest import Stage
+    from sftctl.pipeline import Options
+
+app = typer.Typer(
+    help="Supervised fine-tuning, from raw rows to an evaluated model: curate, smoke-test, train, eval.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["--help", "-h"]},
+)
+
+RecipeArgument = Annotated[str, typer.Argument(metavar="RECIPE", help="A YAML file, `-`, or builtin:demo.")]
+OverridesArgument = Annotated[
+    list[str] | None, typer.Argument(metavar="[KEY=VALUE]...", help="Overrides, such as train.learning_rate=1e-5.")
+]
+RunDirOption = Annotated[Path | None, typer.Option("--run-dir", help="Folder of the run; default runs/NAME.")]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print the result as one JSON document.")]
+QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="Print warnings and errors only.")]
+VerboseOption = Annotated[bool, typer.Option("--verbose", help="Print details too.")]
+NoColorOption = Annotated[bool, typer.Option("--no-color", help="Print without colour.")]
+DryRunOption = Annotated[bool, typer.Option("--dry-run", help="Print the plan and advice; run nothing.")]
+OverwriteOption = Annotated[bool, typer.Option("--overwrite", help="Discard this stage's earlier results.")]
+ResumeOption = Annotated[
+    Literal["auto", "never"], typer.Option("--resume", help="Continue from the newest intact checkpoint.")
+]
+JunitOption = Annotated[Path | None, typer.Option("--junit", metavar="FILE", help="Also write checks as JUnit XML.")]
+VotesOption = Annotated[Path | None, typer.Option("--votes", metavar="FILE", help="Merge votes from arena.html.")]
+
+
+@app.command()
+def curate(
+    recipe: RecipeArgument,
+    overrides: OverridesArgument = None,
+    run_dir: RunDirOption = None,
+    as_json: JsonOption = False,
+    quiet: QuietOption = False,
+    verbose: VerboseOption = False,
+    dry_run: DryRunOption = False,
+    overwrite: OverwriteOption = False,
+    no_color: NoColorOption = False,
+) -> None:
+    """Raw rows -> held-out set and training set, every row accounted for."""
+    from sftctl.pipeline import Options
+
+    options = Options(run_dir, as_json, quiet, verbose, not no_color, dry_run, overwrite)
+    _execute(("curate",), recipe, overrides, options)
+
+
+@app.command("smoke-test")
+def smoke_test(
+    recipe: RecipeArgument,
+    overrides: OverridesArgument = None,
+    run_dir: RunDirOption = None,
+    as_json: JsonOption = False,
+    quiet: QuietOption = False,
+    verbose: VerboseOption = False,
+    dry_run: DryRunOption = False,
+    overwrite: OverwriteOption = False,
+    junit: JunitOption = None,
+    no_color: NoColorOption = False,
+) -> None:
+    """100 real steps: fits, learns, right format; forecast of time, memory and cost."""
+    from sftctl.pipeline import Options
+
+    options = Options(run_dir, as_json, quiet, verbose, not no_color, dry_run, overwrite, junit=junit)
+    _execute(("smoke-test",), recipe, overrides, options)
+
+
+@app.command()
+def train(
+    recipe: RecipeArgument,
+    overrides: OverridesArgument = None,
+    run_dir: RunDirOption = None,
+    as_json: JsonOption = False,
+    quiet: QuietOption = False,
+    verbose: VerboseOption = False,
+    dry_run: DryRunOption = False,
+    overwrite: OverwriteOption = False,
+    resume: ResumeOption = "auto",
+    no_color: NoColorOption = False,
+) -> None:
+    """TRL's SFTTrainer under guard -> a model."""
+    from sftctl.pipeline import Options
+
+    options = Options(run_dir, as_json, quiet, verbose, not no_color, dry_run, overwrite, resume)
+    _execute(("train",), recipe, overrides, options)
+
+
+@app.command("eval")
+def evaluate(
+    recipe: RecipeArgument,
+    overrides: OverridesArgument = None,
+    run_dir: RunDirOption = None,
+    as_json: JsonOption = False,
+    quiet: QuietOption = False,
+    verbose: VerboseOption = False,
+    dry_run: DryRunOption = False,
+    overwrite: OverwriteOption = False,
+    junit: JunitOption = None,
+    votes: VotesOption = None,
+    no_color: NoColorOption = False,
+) -> None:
+    """Base against tuned, with confidence, against thresholds -> verdict and report."""
+    options = Options(run_dir, as_json, quiet, verbose, not no_color, dry_run, overwrite, junit=junit, votes=votes)
+    _execute(("eval",), recipe, overrides, options)
+
+
+@app.command()
+def run(
+    recipe: RecipeArgument,
+    overrides: OverridesArgument = None,
+    run_dir: RunDirOption = None,
+    as_json: JsonOption = False,
+    quiet: QuietOption = False,
+    verbose: VerboseOption = False,
+    dry_run: DryRunOption = False,
+    overwrite: OverwriteOption = False,
+    resume: ResumeOption = "auto",
+    junit: JunitOption = None,
+    no_color: NoColorOption = False,
+) -> None:
+    """The four stages in order; stops at the first failure, skips what is done and unchanged."""
+    from sftctl.pipeline import Options
+
+    options = Options(run_dir, as_json, quiet, verbose, not no_color, dry_run, overwrite, resume, junit)
+    _execute(("curate", "smoke-test", "train", "eval"), recipe, overrides, options)
+
+
+@app.command()
+def init(
+    folder: Annotated[Path, typer.Argument(metavar="[DIR]", help="Where to write; default here.")] = Path(),
+    model: Annotated[str | None, typer.Option(help="Hub id or folder of the model.")] = None,
+    data: Annotated[str | None, typer.Option(help="File of training rows, or hub id.")] = None,
+    name: Annotated[str | None, typer.Option(help="Name of the run.")] = None,
+    ci: Annotated[bool, typer.Option("--ci", help="Write a workflow that runs the smoke-test in CI.")] = False,
+    overwrite: OverwriteOption = False,
+) -> None:
+    """A commented starter recipe, from questions, or from flags when not a terminal."""
+    from sftctl.starter import Answers, ask, write_starter, write_workflow
+
+    def write() -> ExitCode:
+        given = Answers(name=name, model=model, data=data)
+        answers = ask(given) if sys.stdin.isatty() and not ci else given
+        path = (
+            write_workflow(folder, overwrite=overwrite) if ci else write_starter(folder, answers, overwrite=overwrite)
+        )
+        typer.echo(path)
+        return ExitCode.OK
+
+    raise typer.Exit(_guarded(write))
+
+
+@app.command()
+def schema() -> None:
+    """JSON Schema of the recipe, for editors."""
+    from sftctl.recipe import recipe_schema
+
+    typer.echo(recipe_schema(), nl=False)
+
+
+@app.callback(invoke_without_command=True)
+def top_level(version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False) -> None:
+    """Supervised fine-tuning, from raw rows to an evaluated model."""
+    if version:
+        from importlib.metadata import version as installed
+
+        typer.echo(f"sftctl {installed('sftctl')}")
+        raise typer.Exit
+
+
+def main() -> None:
+    """Entry point of the command and of `python -m sftctl`."""
+    app(prog_name="sftctl")
+
+
+def _execute(stages: "Sequence[Stage]", recipe: str, overrides: list[str] | None, options: "Options") -> None:
+    """Run stages of one recipe and end the process with the exit code of what happened."""
+    main_process = os.environ.get("RANK", "0") == "0"
+    verbosity = "quiet" if options.quiet or not main_process else "verbose" if options.verbose else "normal"
+    console.configure(verbosity, color=options.color)
+
+    def work() -> ExitCode:
+        from sftctl.pipeline import open_session, run_stages
+        from sftctl.recipe import load_recipe
+
+        session = open_session(load_recipe(recipe, overrides or ()), options)
+        ending = run_stages(session, stages)
+        if main_process and ending.printed is not None:
+            document = json.dumps(ending.document, indent=2, ensure_ascii=False)
+            typer.echo(document if options.as_json else ending.printed)
+        return ending.exit_code
+
+    raise typer.Exit(_guarded(work, as_json=options.as_json))
+
+
+def _guarded(work: Callable[[], ExitCode], *, as_json: bool = False) -> ExitCode:
+    """The exit code of `work`, whatever it raises; what the user can fix is said without a traceback."""
+    try:
+        return work()
+    except SftctlError as error:
+        message = str(error)
+        code, kind = error.exit_code, type(error).__name__
+    except KeyboardInterrupt:
+        message = "interrupted; nothing of this stage was saved. Run the same command again."
+        code, kind = ExitCode.KILLED_BY_SIGINT, Interrupted.__name__
+    except OSError as error:
+        if error.errno not in _DISK_ERRORS:
+            return _bug(error, as_json=as_json)
+        message = f"{error.filename or 'writing'}: {error.strerror}. Free space or mend the disk, then run it again."
+        code, kind = ExitCode.STORAGE, type(error).__name__
+    except Exception as error:  # noqa: BLE001 - the last stop before the shell: whatever comes here is a bug
+        return _bug(error, as_json=as_json)
+    console.error(message)
+    if as_json:
+        _print_error(kind, code, message)
+    return code
+
+
+_DISK_ERRORS = {errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS, errno.EPIPE}
+
+
+def _bug(error: BaseException, *, as_json: bool) -> ExitCode:
+    """Keep the traceback in the run's log, or show it where there is no log yet."""
+    trace = "".join(traceback.format_exception(error))
+    log = console.log_file()
+    where = f"The traceback is in {log}." if log else f"\n{trace}"
+    message = f"a bug in sftctl, please report it: {type(error).__name__}: {error}. {where}"
+    console.log_only(trace)
+    console.error(message)
+    if as_json:
+        _print_error(type(error).__name__, ExitCode.BUG, message)
+    return ExitCode.BUG
+
+
+def _print_error(kind: str, code: ExitCode, message: str) -> None:
+    typer.echo(json.dumps({"error": {"kind": kind, "exit_code": int(code), "message": message}}, ensure_ascii=False))

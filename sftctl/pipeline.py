@@ -1,0 +1,331 @@
+"""Stages in order: what each one reads, whether it is done already, running it, and recording what it made."""
+
+import json
+import os
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
+
+from pydantic import BaseModel
+
+from sftctl import console
+from sftctl.demo import paths as demo
+from sftctl.errors import ExitCode, GateFailed, MissingInput, UsageError
+from sftctl.manifest import Stage, hash_path, new_record, record_stage, state_of
+from sftctl.recipe import LoadedRecipe, Recipe, leaves, resolved_yaml
+from sftctl.run_dir import RunDir, locked, write_text
+
+if TYPE_CHECKING:
+    from sftctl.tokenization.prepare import Prepared
+
+Section = TypeVar("Section", bound=BaseModel)
+
+
+@dataclass(frozen=True)
+class Options:
+    """What the command line says besides the recipe."""
+
+    run_dir: Path | None = None
+    as_json: bool = False
+    quiet: bool = False
+    verbose: bool = False
+    color: bool = True
+    dry_run: bool = False
+    overwrite: bool = False
+    resume: Literal["auto", "never"] = "auto"
+    junit: Path | None = None
+    votes: Path | None = None
+
+
+@dataclass(frozen=True)
+class Session:
+    """One command at work: its recipe, where it writes, how it was asked."""
+
+    loaded: LoadedRecipe
+    run_dir: RunDir
+    options: Options
+
+    @property
+    def recipe(self) -> Recipe:
+        return self.loaded.recipe
+
+    @property
+    def command_line_tail(self) -> str:
+        """What every command to repeat ends with, when the run directory was named on the command line."""
+        return f" --run-dir {self.options.run_dir}" if self.options.run_dir else ""
+
+    def command(self, stage: str) -> str:
+        return self.loaded.command(stage) + self.command_line_tail
+
+
+@dataclass(frozen=True)
+class Ending:
+    """How the command ended: the exit code, the line to print, and the JSON document in its place."""
+
+    exit_code: ExitCode
+    printed: str | None
+    document: dict[str, Any]
+
+
+def open_session(loaded: LoadedRecipe, options: Options) -> Session:
+    """Where the run lives. Raises UsageError for a launcher around a command that runs in one process."""
+    return Session(loaded, RunDir(options.run_dir or loaded.recipe.run_folder), options)
+
+
+def run_stages(session: Session, stages: Sequence[Stage]) -> Ending:
+    """Run stages in order under the lock; one that is done and unchanged is skipped; stop at the first failure."""
+    _refuse_launcher(stages)
+    if session.options.dry_run:
+        return _dry_run(session, stages)
+    main_process = os.environ.get("RANK", "0") == "0"
+    with locked(session.run_dir, " ".join(stages)) if main_process else nullcontext():
+        if main_process:
+            console.log_to(session.run_dir.log)
+            write_text(session.run_dir.input_recipe, session.loaded.text)
+            write_text(session.run_dir.resolved_recipe, resolved_yaml(session.recipe))
+        documents: dict[str, Any] = {}
+        for stage in stages:
+            ending = _run_or_skip(session, stage, main_process=main_process)
+            documents[stage] = ending.document
+            if ending.exit_code:
+                break
+    document = ending.document if len(stages) == 1 else {"stages": documents, "report": str(session.run_dir.report)}
+    printed = ending.printed if len(stages) == 1 else str(session.run_dir.report)
+    return Ending(ending.exit_code, printed, document)
+
+
+def _run_or_skip(session: Session, stage: Stage, *, main_process: bool) -> Ending:
+    _require_inputs(session, stage)
+    inputs = inputs_of(session, stage)
+    state = state_of(session.run_dir, stage, inputs)
+    if state.state == "done" and not session.options.overwrite and session.options.votes is None:
+        console.say(f"{stage}: done already and nothing changed since; --overwrite runs it again")
+        failure = None if state.passed else GateFailed(f"{stage} failed its gate; see {session.run_dir.root}")
+        return _ending(session, stage, failure)
+    console.heading(f"{stage}  {session.recipe.name}" + (f"  ({state.reason})" if state.reason else ""))
+    started = time.monotonic()
+    failure = None
+    try:
+        _RUNNERS[stage](session)
+    except GateFailed as error:
+        failure = error
+    if main_process:
+        record = new_record(
+            session.run_dir,
+            seed=session.recipe.seed,
+            passed=failure is None,
+            seconds=time.monotonic() - started,
+            inputs=inputs,
+            outputs=_outputs(session.run_dir, stage),
+        )
+        record_stage(session.run_dir, stage, record)
+        _write_reports(session, stage)
+    return _ending(session, stage, failure)
+
+
+def _ending(session: Session, stage: Stage, failure: GateFailed | None) -> Ending:
+    if failure is None:
+        console.say(_next_step(session, stage))
+    else:
+        console.error(str(failure))
+    document = json.loads(_result(session.run_dir, stage).read_text(encoding="utf-8"))
+    product = _product(session.run_dir, stage)
+    return Ending(ExitCode.OK if failure is None else ExitCode.GATE_FAILED, str(product), document)
+
+
+def inputs_of(session: Session, stage: Stage) -> dict[str, str]:
+    """Everything that decides the stage's result: keys of the recipe by name, files by hash."""
+    recipe, run_dir = session.recipe, session.run_dir
+    sections: dict[Stage, tuple[str, ...]] = {
+        "curate": ("data", "curate"),
+        "smoke-test": ("model", "data", "train", "smoke_test"),
+        "train": ("model", "data", "train"),
+        "eval": ("model", "data", "eval"),
+    }
+    files: dict[Stage, tuple[Path, ...]] = {
+        "curate": (),
+        "smoke-test": (run_dir.training_rows, run_dir.held_out_rows),
+        "train": (run_dir.training_rows, run_dir.held_out_rows),
+        "eval": (run_dir.held_out_rows, run_dir.model),
+    }
+    found = {"seed": str(recipe.seed), "model.path": recipe.model.path, "model.revision": recipe.model.revision}
+    for section in sections[stage]:
+        found |= leaves(section, getattr(recipe, section))
+        for key, path in _named_files(section, with_builtin_paths(getattr(recipe, section))):
+            found[f"{key} (file)"] = str(time.time_ns()) if path == "-" else hash_path(Path(path))
+    for path in files[stage]:
+        if path.exists():
+            found[str(path.relative_to(run_dir.root))] = hash_path(path)
+    return found
+
+
+def with_builtin_paths(section: Section) -> Section:
+    """The section with `builtin:demo/FILE` replaced by the file that ships in the package."""
+    return type(section).model_validate(_replaced(section.model_dump()))
+
+
+def _replaced(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _replaced(child) for key, child in value.items()}
+    if isinstance(value, list | tuple):
+        return [_replaced(child) for child in value]
+    return (
+        str(demo.resolve(value)) if isinstance(value, str | Path) and str(value).startswith(demo.DATA_PREFIX) else value
+    )
+
+
+def _named_files(prefix: str, section: BaseModel) -> Iterator[tuple[str, str]]:
+    """Dotted keys of a section whose values are local files, models in folders, or standard input."""
+    for key, text in leaves(prefix, section).items():
+        value = json.loads(text)
+        for item in value if isinstance(value, list) else [value]:
+            if isinstance(item, str) and (item == "-" or Path(item).is_file() or _is_model_folder(Path(item))):
+                yield key, item
+
+
+def _is_model_folder(path: Path) -> bool:
+    return (path / "config.json").is_file() or (path / "adapter_config.json").is_file()
+
+
+def _require_inputs(session: Session, stage: Stage) -> None:
+    """Raise MissingInput, with the command to run, when an earlier stage's result is missing, stale or failed."""
+    recipe = session.recipe
+    needed: list[Stage] = []
+    if stage in ("smoke-test", "train") and recipe.train.rows is None:
+        needed.append("curate")
+    if stage == "eval" and recipe.eval.tuned is None:
+        needed += ["curate", "train"]
+    for earlier in needed:
+        state = state_of(session.run_dir, earlier, inputs_of(session, earlier))
+        if state.state == "done" and state.passed:
+            continue
+        why = f"is {state.state} ({state.reason})" if state.state == "stale" else f"has {state.state}"
+        why = "failed its gate" if state.state == "done" else why.replace("has not begun", "has not run")
+        raise MissingInput(
+            f"{stage} needs {earlier}, which {why} in {session.run_dir.root}. Run: {session.command(earlier)}"
+        )
+
+
+def _refuse_launcher(stages: Sequence[Stage]) -> None:
+    if int(os.environ.get("WORLD_SIZE", "1")) > 1 and not set(stages) <= {"smoke-test", "train"}:
+        raise UsageError(
+            f"only train and smoke-test run under torchrun or accelerate launch; start {stages[0]} plainly"
+        )
+
+
+def _prepared(session: Session) -> "Prepared":
+    from sftctl.model.loading import generation_stop_ids, load_tokenizer
+    from sftctl.tokenization.prepare import prepare_tokenizer
+
+    tokenizer = load_tokenizer(session.recipe.model)
+    stop_ids = generation_stop_ids(session.recipe.model)
+    return prepare_tokenizer(tokenizer, session.recipe.data, generation_stop_ids=stop_ids)
+
+
+def _curate(session: Session) -> None:
+    from sftctl.curate.stage import curate
+
+    recipe = session.recipe
+    curate(with_builtin_paths(recipe.curate), recipe.data, _prepared(session), session.run_dir, recipe.seed)
+
+
+def _smoke_test(session: Session) -> None:
+    from sftctl.smoke_test.stage import smoke_test
+
+    recipe, run_dir = session.recipe, session.run_dir
+    smoke_test(recipe.smoke_test, with_builtin_paths(recipe.train), recipe.model, recipe.data, run_dir, recipe.seed)
+
+
+def _train(session: Session) -> None:
+    from sftctl.train.stage import train
+
+    recipe, options = session.recipe, session.options
+    train(
+        with_builtin_paths(recipe.train),
+        recipe.model,
+        recipe.data,
+        session.run_dir,
+        recipe.seed,
+        resume=options.resume,
+        overwrite=options.overwrite,
+    )
+
+
+def _evaluate(session: Session) -> None:
+    from sftctl.eval.stage import evaluate
+
+    recipe, votes = session.recipe, session.options.votes
+    evaluate(with_builtin_paths(recipe.eval), recipe.model, recipe.data, session.run_dir, recipe.seed, votes=votes)
+
+
+_RUNNERS: Mapping[Stage, Callable[[Session], None]] = {
+    "curate": _curate,
+    "smoke-test": _smoke_test,
+    "train": _train,
+    "eval": _evaluate,
+}
+
+
+def _outputs(run_dir: RunDir, stage: Stage) -> tuple[Path, ...]:
+    """What the stage leaves, to be hashed."""
+    rows = (run_dir.training_rows, run_dir.held_out_rows, run_dir.rejected_rows, run_dir.verdicts)
+    return {
+        "curate": (*rows, run_dir.curate_result),
+        "smoke-test": (run_dir.smoke_test_result,),
+        "train": (run_dir.model, run_dir.train_result),
+        "eval": (run_dir.eval_result,),
+    }[stage]
+
+
+def _result(run_dir: RunDir, stage: Stage) -> Path:
+    return _outputs(run_dir, stage)[-1]
+
+
+def _product(run_dir: RunDir, stage: Stage) -> Path:
+    """The one path that a pipeline wants to go on with."""
+    products: dict[Stage, Path] = {
+        "curate": run_dir.training_rows,
+        "smoke-test": run_dir.smoke_test_result,
+        "train": run_dir.model,
+        "eval": run_dir.report,
+    }
+    return products[stage]
+
+
+def _next_step(session: Session, stage: Stage) -> str:
+    following: dict[Stage, str] = {
+        "curate": f"next: {session.command('smoke-test')}",
+        "smoke-test": f"next: {session.command('train')}",
+        "train": f"next: {session.command('eval')}",
+        "eval": f"next: open {session.run_dir.report}",
+    }
+    return following[stage]
+
+
+def _write_reports(session: Session, stage: Stage) -> None:
+    """The page for people after every stage, and JUnit where it was asked for."""
+    from sftctl.report.stage import write_junit, write_report
+
+    write_report(session.run_dir)
+    if session.options.junit is not None and stage in ("smoke-test", "eval"):
+        write_junit(session.run_dir, stage, session.options.junit)
+
+
+def _dry_run(session: Session, stages: Sequence[Stage]) -> Ending:
+    """Say what each stage would do now, with advice; write nothing."""
+    document: dict[str, Any] = {"run_dir": str(session.run_dir.root), "stages": {}}
+    for stage in stages:
+        state = state_of(session.run_dir, stage, inputs_of(session, stage))
+        would = "skip: done and unchanged" if state.state == "done" else f"run ({state.reason or state.state})"
+        console.say(f"{stage}: would {would}")
+        document["stages"][stage] = {"state": state.state, "reason": state.reason}
+    if "train" in stages or "smoke-test" in stages:
+        from sftctl.train.plan import plan
+
+        recipe = session.recipe
+        planned = plan(with_builtin_paths(recipe.train), recipe.model, recipe.data, session.run_dir)
+        document["plan"] = planned.model_dump(mode="json")
+    return Ending(ExitCode.OK, None, document)
