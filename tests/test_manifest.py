@@ -1,0 +1,54 @@
+from sftctl.manifest import hash_path, new_record, read_manifest, record_stage, state_of
+from sftctl.run_dir import RunDir, write_text
+
+
+def record(run_dir, inputs, *outputs, passed=True):
+    record_stage(
+        run_dir, "curate", new_record(run_dir, seed=1, passed=passed, seconds=0.5, inputs=inputs, outputs=outputs)
+    )
+
+
+def test_a_stage_is_not_begun_then_done_then_stale(tmp_path):
+    run_dir = RunDir(tmp_path)
+    inputs = {"seed": "1", "curate.hold_out.rows": "200"}
+    assert state_of(run_dir, "curate", inputs).state == "not begun"
+
+    write_text(run_dir.training_rows, "rows")
+    record(run_dir, inputs, run_dir.training_rows)
+    assert state_of(run_dir, "curate", inputs).state == "done"
+
+    changed = state_of(run_dir, "curate", {**inputs, "curate.hold_out.rows": "100"})
+    assert (changed.state, changed.reason) == ("stale", "curate.hold_out.rows changed since")
+
+    write_text(run_dir.training_rows, "other rows")
+    touched = state_of(run_dir, "curate", inputs)
+    assert (touched.state, touched.reason) == ("stale", f"{run_dir.training_rows} was changed since")
+
+    run_dir.training_rows.unlink()
+    assert state_of(run_dir, "curate", inputs).reason == f"{run_dir.training_rows} is missing"
+
+
+def test_a_failed_gate_is_recorded_as_done_but_not_passed(tmp_path):
+    run_dir = RunDir(tmp_path)
+    record(run_dir, {}, passed=False)
+    state = state_of(run_dir, "curate", {})
+    assert (state.state, state.passed) == ("done", False)
+
+
+def test_outputs_are_recorded_by_hash_relative_to_the_run(tmp_path):
+    run_dir = RunDir(tmp_path)
+    write_text(run_dir.training_rows, "abc")
+    record(run_dir, {}, run_dir.training_rows, run_dir.held_out_rows)
+    digest = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"  # SHA-256 of "abc", FIPS 180-2
+    assert read_manifest(run_dir).stages["curate"].outputs == {"data/train.jsonl": digest}
+
+
+def test_a_folders_hash_changes_with_a_name_and_with_a_byte(tmp_path):
+    (tmp_path / "model").mkdir()
+    weights = tmp_path / "model" / "weights"
+    weights.write_text("1")
+    first = hash_path(tmp_path / "model")
+    weights.write_text("2")
+    second = hash_path(tmp_path / "model")
+    weights.rename(tmp_path / "model" / "renamed")
+    assert len({first, second, hash_path(tmp_path / "model")}) == 3
