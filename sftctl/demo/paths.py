@@ -1,0 +1,42 @@
+"""Where the built-in model, recipe and data lie; imports nothing heavy, since the recipe loads it."""
+
+from pathlib import Path
+
+from sftctl.errors import UsageError
+
+FOLDER = Path(__file__).parent
+PREFIX = "builtin:"
+MODEL = "builtin:tiny"
+RECIPE = "builtin:demo"
+DATA_PREFIX = "builtin:demo/"
+
+
+def model_folder() -> Path:
+    """The tiny model with its tokenizer: what `builtin:tiny` means."""
+    return FOLDER / "tiny"
+
+
+def recipe_path() -> Path:
+    """The demo's recipe: what `builtin:demo` means."""
+    return FOLDER / "recipe.yaml"
+
+
+def data_folder() -> Path:
+    """The rows of the fictional support desk, and the general rows beside them."""
+    return FOLDER / "data"
+
+
+def resolve(path: str) -> str:
+    """The real path behind a `builtin:` name; any other path is returned as it is."""
+    if not path.startswith(PREFIX):
+        return path
+    if path == MODEL:
+        return str(model_folder())
+    if path == RECIPE:
+        return str(recipe_path())
+    file = path.removeprefix(DATA_PREFIX)
+    names = sorted(item.name for item in data_folder().iterdir())
+    if path.startswith(DATA_PREFIX) and file in names:
+        return str(data_folder() / file)
+    known = ", ".join([MODEL, RECIPE, *(DATA_PREFIX + name for name in names)])
+    raise UsageError(f"{path}: there is no such built-in. Name one of {known}.")
