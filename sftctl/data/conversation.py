@@ -82,7 +82,19 @@ class Conversation:
 
 def content_hash(messages: Iterable[Message]) -> str:
     """16 hex digits of SHA-256 over the turns; equal for equal conversations whatever their source."""
-    text = json.dumps(list(messages), sort_keys=True, ensure_ascii=False)
+    return _digest(_CANONICAL.encode(list(messages)))
+
+
+def conversation_id(source: str, row: Iterable[Message] | dict[str, Any]) -> str:
+    """16 hex digits of SHA-256 over source name and content: the turns, or the raw row where there are none."""
+    content = row if isinstance(row, dict) else list(row)
+    return _digest(f"{source}\0{_CANONICAL.encode(content)}")
+
+
+_CANONICAL = json.JSONEncoder(sort_keys=True, ensure_ascii=False)
+
+
+def _digest(text: str) -> str:
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:16]
 
 

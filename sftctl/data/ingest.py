@@ -1,0 +1,168 @@
+"""Raw rows of all sources become conversations; a row that cannot gets a verdict, and the good rows go on."""
+
+import itertools
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Literal
+
+from sftctl import console
+from sftctl.data.bad_row import BadRow
+from sftctl.data.control_tokens import WELL_KNOWN, ControlTokens
+from sftctl.data.conversation import Conversation, Message, conversation_id
+from sftctl.data.detect import SAMPLE_ROWS, detect_format
+from sftctl.data.formats import Format, make_format
+from sftctl.data.ingested import Blank, Detected, Ingested, Place, Rejected
+from sftctl.data.read import read_rows
+from sftctl.data.rows import AnyRow, BlankRow, RawRow, UnreadableRow
+from sftctl.data.source import Source
+from sftctl.data.turns import out_of_order
+from sftctl.errors import DataUnusable
+
+OnControlTokens = Literal["reject", "keep"]
+
+FIRST_VERDICTS = 10
+"""How many verdicts an error shows."""
+
+
+def ingest(
+    sources: Sequence[Source],
+    *,
+    on_control_tokens: OnControlTokens = "reject",
+    control_tokens: Sequence[str] = WELL_KNOWN,
+    max_bad_fraction: float = 0.01,
+) -> Ingested:
+    """Reads every row of every source.
+
+    Raises DataUnusable when more than `max_bad_fraction` of a source's rows are rejected, when a file ends before
+    its rows do, or when a source has no conversation at all.
+    """
+    reader = _Reader(ControlTokens(control_tokens if on_control_tokens == "reject" else ()))
+    for source in sources:
+        good_before, bad_before = len(reader.read.conversations), len(reader.read.rejected)
+        rest_lost = reader.add(source)
+        good, bad = len(reader.read.conversations) - good_before, reader.read.rejected[bad_before:]
+        _refuse_unusable(source, good, bad, max_bad_fraction=0 if rest_lost else max_bad_fraction)
+    return reader.read
+
+
+class _Reader:
+    """Grows one Ingested, source by source."""
+
+    def __init__(self, tokens: ControlTokens) -> None:
+        self.read = Ingested()
+        self._tokens = tokens
+        self._equal_rows: Counter[str] = Counter()
+
+    def add(self, source: Source) -> bool:
+        """Reads a source to its end; True when the end could not be reached."""
+        rows = read_rows(source.path, file_type=source.file_type)
+        head = _head(rows)
+        shape = _shape_of(source, [row.value for row in head if isinstance(row, RawRow)])
+        if shape:
+            self.read.detected.append(_announce(source, shape))
+        row: AnyRow | None = None
+        for row in itertools.chain(head, rows):
+            self.read.rows_read += 1
+            place = Place(source.path, row.line)
+            if isinstance(row, BlankRow):
+                self.read.blank.append(Blank(self._unique(str(place)), source.name, place))
+            elif isinstance(row, UnreadableRow):
+                self._reject_line(row, source, place)
+            elif shape:
+                self._add_row(row.value, shape, source, place)
+        return isinstance(row, UnreadableRow) and row.rest_lost
+
+    def _add_row(self, row: dict[str, Any], shape: Format, source: Source, place: Place) -> None:
+        try:
+            messages = _messages(row, shape, self._tokens)
+            tags, tools, extra = _companions(row, shape)
+        except BadRow as problem:
+            row_id = self._unique(conversation_id(source.name, row))
+            why = (problem.field, problem.reason, problem.message)
+            self.read.rejected.append(Rejected(row_id, source.name, place, *why, row))
+            return
+        row_id = self._unique(conversation_id(source.name, messages))
+        conversation = Conversation(row_id, tuple(messages), source.name, source.role, tags, tools, extra)
+        self.read.conversations.append(conversation)
+        self.read.places[row_id] = place
+
+    def _reject_line(self, row: UnreadableRow, source: Source, place: Place) -> None:
+        row_id = self._unique(str(place))
+        why = (row.field, row.reason, row.message)
+        self.read.rejected.append(Rejected(row_id, source.name, place, *why, row.raw))
+
+    def _unique(self, row_id: str) -> str:
+        """`id`, `id#2`, `id#3` for equal rows, in the order of reading."""
+        self._equal_rows[row_id] += 1
+        count = self._equal_rows[row_id]
+        return row_id if count == 1 else f"{row_id}#{count}"
+
+
+def _head(rows: Iterator[AnyRow]) -> list[AnyRow]:
+    """The first rows, up to as many readable ones as decide about the format."""
+    head: list[AnyRow] = []
+    readable = 0
+    for row in rows:
+        head.append(row)
+        readable += isinstance(row, RawRow)
+        if readable == SAMPLE_ROWS:
+            break
+    return head
+
+
+def _shape_of(source: Source, sample: Sequence[Mapping[str, Any]]) -> Format | None:
+    """The format that the recipe names, or the one found; None when there is no row to find it from."""
+    if source.format != "auto":
+        return make_format(source.format, source.fields)
+    if source.fields:
+        return make_format("pair", source.fields)
+    return detect_format(sample, f"source {source.name} ({source.path})") if sample else None
+
+
+def _announce(source: Source, shape: Format) -> Detected:
+    automatic = source.format == "auto" and not source.fields
+    columns = tuple(shape.column_of.values())
+    console.say(f"{source.name}: {source.path} is read as {shape.type} ({', '.join(columns)})")
+    return Detected(source.name, shape.type, columns, automatic)
+
+
+def _messages(row: Mapping[str, Any], shape: Format, tokens: ControlTokens) -> list[Message]:
+    """The row's turns, in a right order and without control tokens in what the model is told."""
+    messages = shape.to_messages(row)
+    if misplaced := out_of_order(messages):
+        raise BadRow(misplaced.reason, shape.field_at(row, misplaced.turn), misplaced.message)
+    for index, message in enumerate(messages):
+        if message["role"] in ("user", "system", "tool") and (token := tokens.first_in(message["content"])):
+            what = f"the control token {token} in {message['role']} text; curate.on_control_tokens: keep allows it"
+            raise BadRow("control_token", shape.field_at(row, index), what)
+    return messages
+
+
+def _companions(
+    row: Mapping[str, Any], shape: Format
+) -> tuple[tuple[str, ...], tuple[dict[str, Any], ...], dict[str, Any]]:
+    """Tags, tools, and every other column that is not part of the conversation."""
+    extra = {name: value for name, value in row.items() if name not in shape.columns}
+    extra.update(shape.leftovers(row))
+    tags = extra.get("tags")
+    if type(tags) is list and all(type(tag) is str for tag in tags):
+        del extra["tags"]
+    else:
+        tags = ()
+    return tuple(tags), shape.tools_of(row), extra
+
+
+def _refuse_unusable(source: Source, good: int, bad: Sequence[Rejected], *, max_bad_fraction: float) -> None:
+    """Raises DataUnusable with the first verdicts when too few rows are good."""
+    read = good + len(bad)
+    if good and len(bad) <= max_bad_fraction * read:
+        return
+    name = f"source {source.name} ({source.path})"
+    if not read:
+        raise DataUnusable(f"{name}: the file is empty. Check curate.sources: path")
+    verdicts = "\n".join(f"  {row}" for row in bad[:FIRST_VERDICTS])
+    more = f"\n  and {len(bad) - FIRST_VERDICTS:,} more" if len(bad) > FIRST_VERDICTS else ""
+    raise DataUnusable(
+        f"{name}: {len(bad):,} of {read:,} rows cannot be used, more than curate.max_bad_fraction allows "
+        f"({max_bad_fraction:g}).\n{verdicts}{more}\nCorrect these rows, or raise curate.max_bad_fraction"
+    )
