@@ -1,0 +1,1 @@
+"""Where answers come from: loaded models, vLLM, an endpoint, or a file."""
