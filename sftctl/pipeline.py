@@ -154,7 +154,7 @@ def inputs_of(session: Session, stage: Stage) -> dict[str, str]:
     found = {"seed": str(recipe.seed), "model.path": recipe.model.path, "model.revision": recipe.model.revision}
     for section in sections[stage]:
         found |= leaves(section, getattr(recipe, section))
-        for key, path in _named_files(section, with_builtin_paths(getattr(recipe, section))):
+        for key, path in _named_files(section, getattr(recipe, section)):
             found[f"{key} (file)"] = str(time.time_ns()) if path == "-" else hash_path(Path(path))
     for path in files[stage]:
         if path.exists():
@@ -177,9 +177,9 @@ def _replaced(value: Any) -> Any:
     )
 
 
-def _named_files(prefix: str, section: BaseModel) -> Iterator[tuple[str, str]]:
+def _named_files(prefix: str, section: BaseModel | None) -> Iterator[tuple[str, str]]:
     """Dotted keys of a section whose values are local files, models in folders, or standard input."""
-    for key, text in leaves(prefix, section).items():
+    for key, text in leaves(prefix, section and with_builtin_paths(section)).items():
         value = json.loads(text)
         for item in value if isinstance(value, list) else [value]:
             if isinstance(item, str) and (item == "-" or Path(item).is_file() or _is_model_folder(Path(item))):
@@ -229,6 +229,8 @@ def _curate(session: Session) -> None:
     from sftctl.curate.stage import curate
 
     recipe = session.recipe
+    if recipe.curate is None:
+        raise UsageError(f"{session.loaded.argument}: there is no `curate` section; name its `sources` to curate them")
     curate(with_builtin_paths(recipe.curate), recipe.data, _prepared(session), session.run_dir, recipe.seed)
 
 

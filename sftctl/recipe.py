@@ -37,7 +37,10 @@ class Recipe(BaseModel):
     run_dir: Path | None = Field(None, description="folder of the run; runs/NAME when not given")
     model: ModelConfig = Field(description="the model to fine-tune, and how its weights are changed")
     data: DataConfig = Field(DataConfig(), description="how conversations become tokens and loss masks")
-    curate: CurateConfig = Field(CurateConfig(), description="raw rows to training set and held-out set")
+    curate: CurateConfig | None = Field(
+        None,
+        description="raw rows to training set and held-out set; not needed where train.rows and eval.tuned are given",
+    )
     smoke_test: SmokeTestConfig = Field(SmokeTestConfig(), description="a hundred real steps before the full run")
     train: TrainConfig = Field(TrainConfig(), description="the fine-tuning run")
     eval: EvalConfig = Field(EvalConfig(), description="base against tuned, and what must hold")
@@ -96,7 +99,7 @@ def resolved_yaml(recipe: Recipe) -> str:
     return yaml.safe_dump(values, sort_keys=False, allow_unicode=True, width=120)
 
 
-def leaves(section: str, value: BaseModel) -> dict[str, str]:
+def leaves(section: str, value: BaseModel | None) -> dict[str, str]:
     """A section as flat dotted keys and JSON values: what the manifest compares, and names when it changed."""
     flat: dict[str, str] = {}
 
@@ -110,7 +113,7 @@ def leaves(section: str, value: BaseModel) -> dict[str, str]:
         else:
             flat[prefix] = json.dumps(part, sort_keys=True)
 
-    walk(section, value.model_dump(mode="json"))
+    walk(section, None if value is None else value.model_dump(mode="json"))
     return flat
 
 

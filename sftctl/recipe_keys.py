@@ -1,6 +1,6 @@
 """What a recipe model knows about its keys: which are valid where, which may be null; pydantic's errors in words."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from types import UnionType
 from typing import Annotated, Any, Union, get_args, get_origin
 
@@ -102,19 +102,27 @@ def _child(value: Any, part: str | int) -> Any:
 
 
 def _document_path(detail: ErrorDetails, document: Any) -> Path:
-    """Pydantic's location without the names of union members, which stand nowhere in the document."""
-    path: list[str | int] = []
-    here = document
+    """Pydantic's location without the names of union members, which stand nowhere in the document.
+
+    A member's name can equal a key (`preset`), so every way of leaving parts out is tried;
+    one that keeps the last part wins, then the longest.
+    """
     location = detail["loc"]
-    for index, part in enumerate(location):
-        last = index == len(location) - 1
+    missing = detail["type"] == "missing"
+
+    def ways(here: Any, parts: Path) -> Iterator[Path]:
+        if not parts:
+            yield ()
+            return
+        part, rest = parts[0], parts[1:]
         child = _child(here, part)
         if child is not _ABSENT:
-            here = child
-        elif not (last and detail["type"] == "missing"):
-            continue
-        path.append(part)
-    return tuple(path)
+            yield from ((part, *tail) for tail in ways(child, rest))
+        elif missing and not rest and isinstance(here, dict):
+            yield (part,)
+        yield from ways(here, rest)
+
+    return max(ways(document, location), key=lambda path: (path[-1:] == location[-1:], len(path)))
 
 
 def _message(path: Path, details: list[ErrorDetails], root: type[BaseModel]) -> str:
@@ -168,6 +176,7 @@ _WISHES = {
     "less_than_equal": "at most {le}",
     "literal_error": "one of {choices}",
     "union_tag_invalid": "one of {choices}",
+    "string_pattern_mismatch": "text that matches {pattern}",
     "union_tag_not_found": "a section that names its {discriminator}",
 }
 
