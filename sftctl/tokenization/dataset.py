@@ -1,0 +1,138 @@
+"""Conversations -> rows that a trainer reads as they are; every row that is left out is counted, with its reason."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from sftctl.data.conversation import Conversation, Message
+from sftctl.errors import DataUnusable, GateFailed
+from sftctl.tokenization.batch import BatchEncoder
+from sftctl.tokenization.config import DataConfig
+from sftctl.tokenization.encode import Encoded
+from sftctl.tokenization.facts import TemplateFacts, template_facts
+from sftctl.tokenization.overflow import Overflow
+from sftctl.tokenization.prepare import Prepared
+from sftctl.tokenization.refusal import MaskRefused
+from sftctl.tokenization.rendering import Renderer
+from sftctl.tokenization.rows import EncodedRow, Refusal
+
+__all__ = ["EncodedDataset", "EncodedRow", "Refusal", "TemplateFacts", "encode_dataset", "encode_prompts"]
+
+
+@dataclass(frozen=True)
+class EncodedDataset:
+    """All rows of a data set, in their order."""
+
+    rows: list[EncodedRow]
+    refused: list[Refusal]
+    facts: TemplateFacts
+    max_length: int
+    shortened: list[str]
+    """Ids of rows that lost whole turns at their end to `keep_whole_turns`."""
+
+    @property
+    def trained_tokens(self) -> int:
+        return sum(row.trained_tokens for row in self.rows)
+
+    @property
+    def total_tokens(self) -> int:
+        return sum(len(row.input_ids) for row in self.rows)
+
+
+def encode_dataset(
+    conversations: Sequence[Conversation],
+    prepared: Prepared,
+    config: DataConfig,
+    *,
+    model_max_length: int | None = None,
+) -> EncodedDataset:
+    """Every conversation as a row, or refused with a reason; no row without a trained token.
+
+    Raises GateFailed where more than `max_dropped_fraction` of the rows is left out, DataUnusable where nothing is
+    left, and where a row is too long under `on_overflow: error`.
+    """
+    rows = [with_system_prompt(row, config.system_prompt) for row in conversations]
+    results = encode_rows(rows, prepared, config)
+    max_length = _max_length(results, config, model_max_length)
+    overflow = Overflow(max_length, config, prepared)
+    kept: list[EncodedRow] = []
+    refused: list[Refusal] = []
+    shortened: list[str] = []
+    for row, result in zip(rows, results, strict=True):
+        fitted = result if isinstance(result, MaskRefused) else overflow.fit(row, result)
+        if isinstance(fitted, MaskRefused):
+            refused.append(Refusal(row.id, row.source, fitted.reason, fitted.message))
+            continue
+        kept.extend(fitted.rows)
+        if fitted.shortened:
+            shortened.append(row.id)
+    _check_dropped(refused, len(rows), config)
+    facts = template_facts(results)
+    return EncodedDataset(kept, refused, facts, max_length, shortened)
+
+
+def encode_rows(
+    conversations: Sequence[Conversation], prepared: Prepared, config: DataConfig
+) -> list[Encoded | MaskRefused]:
+    """One result a conversation, of any length and with its text and spans."""
+    encoder = BatchEncoder(prepared.tokenizer, config.train_on, prepared.stop_tokens, config.allow_missing_eot)
+    return encoder.encode([row.messages for row in conversations], [row.tools for row in conversations])
+
+
+def encode_prompts(
+    conversations: Sequence[Conversation], prepared: Prepared, config: DataConfig, *, turn: int = -1
+) -> list[list[int]]:
+    """The token ids that inference starts from: all before a response, with the generation prompt.
+
+    `turn` counts the responses of a row; a row without one is a prompt as it is. Plain text: the first half of its
+    tokens. Raises MaskRefused where the template cannot render a prompt.
+    """
+    tokenizer = prepared.tokenizer
+    texts = []
+    for row in conversations:
+        if row.is_plain_text:
+            texts.append(row.response)
+            continue
+        messages = with_system_prompt(row, config.system_prompt).messages
+        responses = [number for number, message in enumerate(messages) if message["role"] == "assistant"]
+        before = messages[: responses[turn]] if responses else messages
+        texts.append(Renderer(tokenizer, row.tools)(before, generation_prompt=True))
+    if not texts:
+        return []
+    ids: list[list[int]] = tokenizer(texts, add_special_tokens=False)["input_ids"]
+    return [
+        _first_half(row_ids) if row.is_plain_text else row_ids for row, row_ids in zip(conversations, ids, strict=True)
+    ]
+
+
+def with_system_prompt(row: Conversation, system_prompt: str | None) -> Conversation:
+    """The conversation with the recipe's system message where it has none of its own; plain text as it is."""
+    if system_prompt is None or row.is_plain_text or row.messages[0]["role"] == "system":
+        return row
+    return replace(row, messages=(Message(role="system", content=system_prompt), *row.messages))
+
+
+def _first_half(ids: list[int]) -> list[int]:
+    return ids[: max(1, len(ids) // 2)]
+
+
+def _max_length(results: Sequence[Encoded | MaskRefused], config: DataConfig, limit: int | None) -> int:
+    if config.max_length != "auto":
+        return config.max_length if limit is None else min(config.max_length, limit)
+    longest = max((len(result.input_ids) for result in results if isinstance(result, Encoded)), default=8)
+    return longest if limit is None else min(longest, limit)
+
+
+def _check_dropped(refused: Sequence[Refusal], rows: int, config: DataConfig) -> None:
+    if not refused:
+        return
+    counts = Counter(refusal.reason for refusal in refused)
+    by_reason = ", ".join(f"{count} {reason}" for reason, count in counts.most_common())
+    example = f"for example {refused[0].id}: {refused[0].message}"
+    if len(refused) == rows:
+        raise DataUnusable(f"none of {rows} rows can be trained on ({by_reason}); {example}")
+    if len(refused) > config.max_dropped_fraction * rows:
+        raise GateFailed(
+            f"{len(refused)} of {rows} rows cannot be trained on ({by_reason}), more than "
+            f"data.max_dropped_fraction={config.max_dropped_fraction:g} allows; {example}"
+        )

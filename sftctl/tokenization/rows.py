@@ -1,0 +1,31 @@
+"""What a trainer reads, and what it never sees."""
+
+from dataclasses import dataclass
+
+from sftctl.data.conversation import SourceRole
+from sftctl.tokenization.encode import IGNORED
+
+
+@dataclass(frozen=True, slots=True)
+class EncodedRow:
+    """Token ids, and labels that are -100 where a token carries no loss."""
+
+    id: str
+    source: str
+    role: SourceRole
+    input_ids: list[int]
+    labels: list[int]
+
+    @property
+    def trained_tokens(self) -> int:
+        return len(self.labels) - self.labels.count(IGNORED)
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """A row that is not trained on."""
+
+    id: str
+    source: str
+    reason: str
+    message: str

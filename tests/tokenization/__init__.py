@@ -1,0 +1,1 @@
+"""sftctl.tokenization."""
