@@ -1,0 +1,85 @@
+"""What curate leaves behind besides the rows: curate.json, counts that add up and figures a reader can check."""
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict
+
+VerdictName = Literal["kept", "rejected", "held_out", "not_selected", "mixed_out", "blank"]
+
+VERDICTS: tuple[VerdictName, ...] = ("kept", "rejected", "held_out", "not_selected", "mixed_out", "blank")
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class SourceCounts(_Part):
+    """One source's rows by verdict; `format` is what was detected or named."""
+
+    name: str
+    role: str
+    format: str
+    rows: int
+    verdicts: dict[str, int]
+
+
+class HoldOutReport(_Part):
+    """The held-out set, and the check that nothing near it is trained on."""
+
+    rows: int
+    rows_by_role: dict[str, int]
+    rows_by_source: dict[str, int]
+    carried_rows: int
+    frozen: bool
+    sha256: str
+    groups: int
+    largest_group: int
+    near_copies_in_training: int
+
+
+class NearDuplicatesReport(_Part):
+    """How near-duplicates were found and how many rows they cost."""
+
+    method: str
+    threshold: float
+    ngram: int
+    scope: str
+    pairs: int
+    removed: int
+
+
+class DecontaminationReport(_Part):
+    """Rows removed because a test item is in them, by file."""
+
+    items: dict[str, int]
+    hits: dict[str, int]
+
+
+class MixReport(_Part):
+    """Shares asked and reached, rows or tokens of each source, and copies made."""
+
+    by: Literal["rows", "tokens"]
+    asked: dict[str, float]
+    reached: dict[str, float]
+    rows: dict[str, int]
+    copies: dict[str, int]
+
+
+class CurateResult(_Part):
+    """The whole of curate.json. `verdicts` add up to `rows_in`; copies are counted apart."""
+
+    schema_version: Literal[1] = 1
+    passed: bool
+    rows_in: int
+    verdicts: dict[VerdictName, int]
+    reasons: dict[str, int]
+    flags: dict[str, int]
+    repairs: dict[str, int]
+    copies: int
+    training_rows: int
+    sources: list[SourceCounts]
+    hold_out: HoldOutReport
+    near_duplicates: NearDuplicatesReport
+    decontamination: DecontaminationReport
+    mix: MixReport | None = None
+    samples: dict[str, list[dict[str, Any]]] = {}

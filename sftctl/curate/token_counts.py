@@ -1,0 +1,29 @@
+"""Counts tokens with the recipe's tokenizer, in batches."""
+
+from collections.abc import Sequence
+
+from sftctl.data.conversation import Conversation
+from sftctl.tokenization.prepare import Prepared
+
+TEXTS_PER_BATCH = 1024
+
+
+def count_tokens(tokenizer: Prepared, texts: Sequence[str]) -> list[int]:
+    """Tokens of each text, without special tokens."""
+    counts: list[int] = []
+    for first in range(0, len(texts), TEXTS_PER_BATCH):
+        batch = tokenizer.tokenizer(
+            list(texts[first : first + TEXTS_PER_BATCH]),
+            add_special_tokens=False,
+            return_attention_mask=False,
+            return_token_type_ids=False,
+            verbose=False,
+        )
+        counts += map(len, batch["input_ids"])
+    return counts
+
+
+def count_response_tokens(tokenizer: Prepared, conversations: Sequence[Conversation]) -> dict[str, int]:
+    """Tokens of each row's last response, by id."""
+    counts = count_tokens(tokenizer, [row.response for row in conversations])
+    return {row.id: count for row, count in zip(conversations, counts, strict=True)}
