@@ -154,8 +154,8 @@ def inputs_of(session: Session, stage: Stage) -> dict[str, str]:
     found = {"seed": str(recipe.seed), "model.path": recipe.model.path, "model.revision": recipe.model.revision}
     for section in sections[stage]:
         found |= leaves(section, getattr(recipe, section))
-        for key, path in _named_files(section, getattr(recipe, section)):
-            found[f"{key} (file)"] = str(time.time_ns()) if path == "-" else hash_path(Path(path))
+        for key, named in _named_files(section, getattr(recipe, section)):
+            found[f"{key} (file)"] = str(time.time_ns()) if named == "-" else hash_path(Path(named))
     for path in files[stage]:
         if path.exists():
             found[str(path.relative_to(run_dir.root))] = hash_path(path)

@@ -69,7 +69,7 @@ def load_recipe(argument: str, overrides: Sequence[str] = ()) -> LoadedRecipe:
     name, text = _read(argument)
     document = parse_document(name, text)
     if document.value is None:
-        document.value = {}
+        raise recipe_error([Problem("the recipe is empty; `sftctl init` writes one to start from", document.source)])
     if not isinstance(document.value, dict):
         message = "a recipe is a mapping of sections: `name: ...`, `model: ...`"
         raise recipe_error([Problem(message, document.source, Position(1, 1))])

@@ -73,6 +73,7 @@ class _Reader:
                 return self.read_mapping(node, path)
             if isinstance(node, yaml.SequenceNode):
                 return [self.read(item, (*path, index)) for index, item in enumerate(node.value)]
+            assert isinstance(node, yaml.ScalarNode)  # the third and last kind of node
             return self.read_scalar(node)
         finally:
             self.open.pop()

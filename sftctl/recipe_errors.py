@@ -65,7 +65,15 @@ def recipe_error(problems: Iterable[Problem]) -> RecipeError:
 def nearest(word: str, valid: Sequence[str]) -> str | None:
     """The valid word that was most likely meant, or None when nothing is close."""
     matches = difflib.get_close_matches(word.lower(), [candidate.lower() for candidate in valid], n=1, cutoff=0.6)
-    return next((candidate for candidate in valid if candidate.lower() == matches[0]), None) if matches else None
+    if matches:
+        return next(candidate for candidate in valid if candidate.lower() == matches[0])
+    # `lr` is meant for `learning_rate`.
+    return next((candidate for candidate in valid if initials(candidate) == word.lower()), None)
+
+
+def initials(key: str) -> str:
+    """The first letters of a key's words."""
+    return "".join(part[0] for part in key.split("_") if part)
 
 
 def looks_like_secret(text: str) -> bool:

@@ -20,10 +20,19 @@ def explain(error: ValidationError, root: type[BaseModel], document: Any, locate
         by_place.setdefault(_document_path(detail, document), []).append(detail)
     problems = []
     for path, details in by_place.items():
+        # Pydantic leaves items that failed out of its count, and then calls their list too short.
+        if details[0]["type"] == "too_short" and any(
+            len(other) > len(path) == len(_shared(path, other)) for other in by_place
+        ):
+            continue
         unknown = details[0]["type"] == "extra_forbidden"
         source, position = locate(path, key=unknown)
         problems.append(Problem(_message(path, details, root), source, position))
     return problems
+
+
+def _shared(one: Path, other: Path) -> Path:
+    return tuple(part for part, twin in zip(one, other, strict=False) if part == twin)
 
 
 def accepts_null(root: type[BaseModel], path: Path) -> bool:
@@ -122,7 +131,9 @@ def _document_path(detail: ErrorDetails, document: Any) -> Path:
             yield (part,)
         yield from ways(here, rest)
 
-    return max(ways(document, location), key=lambda path: (path[-1:] == location[-1:], len(path)))
+    found = max(ways(document, location), key=lambda path: (path[-1:] == location[-1:], len(path)))
+    discriminator = detail.get("ctx", {}).get("discriminator", "").strip("'")
+    return (*found, discriminator) if detail["type"] == "union_tag_invalid" and discriminator else found
 
 
 def _message(path: Path, details: list[ErrorDetails], root: type[BaseModel]) -> str:
@@ -135,8 +146,11 @@ def _message(path: Path, details: list[ErrorDetails], root: type[BaseModel]) -> 
     if first["type"] in ("value_error", "assertion_error"):
         text = first["msg"].partition(", ")[2]
         return f"`{name}`: {text}" if name else text
+    if first["type"] not in _WISHES:
+        return f"`{name}`: {first['msg'][0].lower()}{first['msg'][1:]}"
     wishes = " or ".join(dict.fromkeys(_wish(detail) for detail in details))
-    message = f"`{name}` must be {wishes}, not {_shown(first['input'])}"
+    given = first.get("ctx", {}).get("tag", first["input"])
+    message = f"`{name}` must be {wishes}, not {_shown(given)}"
     close = _close_literal(details)
     return f"{message}; did you mean `{close}`?" if close else message
 
@@ -170,22 +184,23 @@ _WISHES = {
     "model_type": "a section of keys",
     "model_attributes_type": "a section of keys",
     "dict_type": "a section of keys",
-    "greater_than": "more than {gt}",
-    "greater_than_equal": "at least {ge}",
-    "less_than": "less than {lt}",
-    "less_than_equal": "at most {le}",
+    "greater_than": "more than {gt:g}",
+    "greater_than_equal": "at least {ge:g}",
+    "less_than": "less than {lt:g}",
+    "less_than_equal": "at most {le:g}",
     "literal_error": "one of {choices}",
     "union_tag_invalid": "one of {choices}",
+    "too_short": "a list of {min_length} or more",
+    "too_long": "a list of at most {max_length}",
+    "string_too_short": "text of {min_length} or more characters",
+    "string_too_long": "text of at most {max_length} characters",
     "string_pattern_mismatch": "text that matches {pattern}",
     "union_tag_not_found": "a section that names its {discriminator}",
 }
 
 
 def _wish(detail: ErrorDetails) -> str:
-    template = _WISHES.get(detail["type"])
-    if template is None:
-        text = detail["msg"].removeprefix("Input should be ").removeprefix("String should ")
-        return text[0].lower() + text[1:]
+    template = _WISHES.get(detail["type"], detail["msg"])
     return template.format(choices=", ".join(_choices(detail)), **detail.get("ctx", {}))
 
 
@@ -200,7 +215,9 @@ def _shown(value: Any) -> str:
         return "nothing"
     if isinstance(value, dict):
         return "a section of keys"
-    return "a list" if isinstance(value, list | tuple) else repr(value)
+    if isinstance(value, list | tuple):
+        return f"a list of {len(value)}"
+    return str(value).lower() if isinstance(value, bool) else repr(value)
 
 
 def _close_literal(details: list[ErrorDetails]) -> str | None:

@@ -1,0 +1,35 @@
+"""What all tests share: goldens, and the folder of real data."""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--update-golden", action="store_true", help="write the goldens anew; then read the diff")
+
+
+@pytest.fixture
+def golden(request: pytest.FixtureRequest) -> Callable[[Path, str], None]:
+    """Compare a text with a file of the repository, or write it there with --update-golden."""
+
+    def compare(path: Path, text: str) -> None:
+        if request.config.getoption("--update-golden"):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text, encoding="utf-8")
+        assert path.read_text(encoding="utf-8") == text
+
+    return compare
+
+
+@pytest.fixture(scope="session")
+def test_data() -> Path:
+    """The folder of real data outside the repository; the test is skipped without it."""
+    folder = os.environ.get("SFTCTL_TEST_DATA")
+    if not folder:
+        pytest.skip("SFTCTL_TEST_DATA does not name a folder of real data")
+    return Path(folder)

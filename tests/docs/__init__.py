@@ -1,0 +1,1 @@
+"""The documentation holds what the program does: generated references, runnable commands, live links."""
