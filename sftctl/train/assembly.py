@@ -1,0 +1,105 @@
+"""One pipeline for training and for the smoke test: model, plan, trainer, guards and records, put together."""
+
+import functools
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import transformers
+
+from sftctl.model import adapters
+from sftctl.model.config import ModelConfig
+from sftctl.model.loading import load_model, pick_device
+from sftctl.model.scoring import RowLoss, score_rows, token_weighted
+from sftctl.tokenization.dataset import EncodedRow
+from sftctl.train import planning
+from sftctl.train.arguments import sft_config
+from sftctl.train.batches import EpochBatches, epoch_batches
+from sftctl.train.conductor import Conductor, Session, schedule_of
+from sftctl.train.config import TrainConfig
+from sftctl.train.guards import FiniteGuard, LearningGuard
+from sftctl.train.inputs import Inputs
+from sftctl.train.result import Plan
+from sftctl.train.trainer import Feed, GuardedTrainer
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """The sections that training reads."""
+
+    train: TrainConfig
+    model: ModelConfig
+    seed: int
+
+
+@dataclass(frozen=True)
+class Assembled:
+    """Ready to run."""
+
+    trainer: GuardedTrainer
+    conductor: Conductor
+    plan: Plan
+
+
+def trainable_model(recipe: Recipe, inputs: Inputs) -> Any:
+    """The recipe's model, with room for added tokens, and with a fresh adapter unless all weights are trained."""
+    model = load_model(recipe.model, device=pick_device(recipe.model), training=True)
+    added = bool(inputs.prepared.added_tokens)
+    if added and len(inputs.prepared.tokenizer) > model.get_input_embeddings().num_embeddings:
+        model.resize_token_embeddings(len(inputs.prepared.tokenizer))
+    if recipe.model.method == "full":
+        return model
+    transformers.set_seed(recipe.seed)  # the adapter's first weights are drawn at random
+    also_trained = ("embed_tokens", "lm_head") if added else ()
+    return adapters.attach(model, recipe.model.lora, base_path=recipe.model.path, also_trained=also_trained)
+
+
+def assemble(recipe: Recipe, inputs: Inputs, model: Any, plan: Plan, session: Session) -> Assembled:
+    """A trainer with its callbacks; nothing has run yet."""
+    device = pick_device(recipe.model)
+    scale = planning.scale_of(inputs, device, plan.processes)
+    rules = planning.batch_rules(recipe.train, scale, packing=plan.packing)
+
+    @functools.lru_cache(maxsize=2)
+    def batches_of(epoch: int) -> EpochBatches:
+        return epoch_batches(scale.lengths, rules, recipe.seed, epoch, per_step=plan.micro_batches_per_step)
+
+    trainer = GuardedTrainer(
+        model,
+        sft_config(recipe.train, plan, session.staging, seed=recipe.seed, device=device),
+        feed=Feed(inputs.rows, batches_of, plan.packing, inputs.prepared.pad_token_id),
+        held_out_loss=held_out_loss(inputs.held_out, inputs.prepared.pad_token_id),
+        tokenizer=inputs.prepared.tokenizer,
+    )
+    schedule = schedule_of(recipe.train, plan, watched=bool(inputs.held_out))
+    conductor = Conductor(trainer, recipe.train, plan, schedule, session)
+    trainer.remove_callback(transformers.PrinterCallback)
+    for callback in (FiniteGuard(trainer, plan.steps_per_epoch), LearningGuard(trainer), conductor):
+        trainer.add_callback(callback)
+    return Assembled(trainer, conductor, plan)
+
+
+def held_out_loss(rows: Sequence[EncodedRow], pad_token_id: int) -> Callable[[Any], dict[str, float]]:
+    """A function of the model: the loss on domain rows as `eval_loss`, and one for each role and source."""
+
+    def measure(model: Any) -> dict[str, float]:
+        losses = score_rows(model, rows, pad_token_id=pad_token_id)
+        by_role = _grouped(losses, [row.role for row in rows])
+        by_source = _grouped(losses, [row.source for row in rows])
+        main = by_role.get("domain", token_weighted(losses))
+        return (
+            {"eval_loss": main}
+            | {f"eval_role_{name}": loss for name, loss in by_role.items()}
+            | {f"eval_source_{name}": loss for name, loss in by_source.items()}
+        )
+
+    return measure
+
+
+def _grouped(losses: Sequence[RowLoss], names: Sequence[str]) -> dict[str, float]:
+    groups: dict[str, list[RowLoss]] = {}
+    for loss, name in zip(losses, names, strict=True):
+        groups.setdefault(name, []).append(loss)
+    weighted = {name: token_weighted(members) for name, members in sorted(groups.items())}
+    return {name: loss for name, loss in weighted.items() if math.isfinite(loss)}

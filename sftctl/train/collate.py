@@ -1,0 +1,47 @@
+"""Rows to tensors: packed without padding, or padded on the right."""
+
+# B batch, T tokens
+from collections.abc import Sequence
+
+import torch
+
+from sftctl.model.scoring import NOT_TRAINED
+from sftctl.tokenization.dataset import EncodedRow
+
+
+def packed_batch(rows: Sequence[EncodedRow]) -> dict[str, torch.Tensor]:
+    """One long row. Positions start anew at each row, and there is NO attention mask: an all-ones mask mixes rows."""
+    positions = [torch.arange(len(row.input_ids)) for row in rows]
+    position_ids_BT = torch.cat(positions)[None]
+    labels_BT = torch.tensor([label for row in rows for label in row.labels])[None]
+    # The token before a row's first one belongs to another row: there is nothing to predict it from.
+    labels_BT[position_ids_BT == 0] = NOT_TRAINED
+    return {
+        "input_ids": torch.tensor([token for row in rows for token in row.input_ids])[None],
+        "labels": labels_BT,
+        "position_ids": position_ids_BT,
+    }
+
+
+def padded_batch(rows: Sequence[EncodedRow], pad_token_id: int) -> dict[str, torch.Tensor]:
+    """One line a row, padded on the right, with the mask that hides the padding."""
+    width = max(len(row.input_ids) for row in rows)
+
+    def filled(values: Sequence[int], filling: int) -> list[int]:
+        return [*values, *[filling] * (width - len(values))]
+
+    return {
+        "input_ids": torch.tensor([filled(row.input_ids, pad_token_id) for row in rows]),
+        "labels": torch.tensor([filled(row.labels, NOT_TRAINED) for row in rows]),
+        "attention_mask": torch.tensor([filled([1] * len(row.input_ids), 0) for row in rows]),
+    }
+
+
+def untrained(row: EncodedRow) -> EncodedRow:
+    """The same row without a label: it fills an empty place and adds nothing to the loss."""
+    return EncodedRow(row.id, row.source, row.role, row.input_ids, [NOT_TRAINED] * len(row.labels))
+
+
+def trained_tokens(row: EncodedRow) -> int:
+    """Tokens that the loss counts; the first one has no context and never counts."""
+    return sum(label != NOT_TRAINED for label in row.labels[1:])

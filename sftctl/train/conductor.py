@@ -1,0 +1,150 @@
+"""When to evaluate, save and stop; and the record of every step. An observer: it never draws a random number."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from transformers import TrainerCallback
+
+from sftctl import console
+from sftctl.train import monitor
+from sftctl.train.config import TrainConfig
+from sftctl.train.metrics import MetricsLog
+from sftctl.train.monitor import Progress
+from sftctl.train.result import HeldOutLoss, Plan
+from sftctl.train.signals import StopRequest
+from sftctl.train.trainer import GuardedTrainer
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """The steps after which held-out loss is measured, and those after which a checkpoint is written."""
+
+    evaluations: frozenset[int]
+    saves: frozenset[int]
+
+
+@dataclass(frozen=True)
+class Session:
+    """This start of a run: where it saves and records, how far an earlier start had come, and who may stop it."""
+
+    staging: Path
+    save: Callable[[int, Progress], Any]
+    metrics: MetricsLog
+    stop: StopRequest
+    progress: Progress
+
+
+def schedule_of(config: TrainConfig, plan: Plan, *, watched: bool) -> Schedule:
+    """Even steps over the run; the last one is always among them, unless the recipe asks for none."""
+    evaluations = _steps(config.evaluations_per_epoch if watched else 0.0, plan)
+    return Schedule(evaluations=evaluations, saves=_steps(config.checkpoints_per_epoch, plan))
+
+
+def _steps(per_epoch: float, plan: Plan) -> frozenset[int]:
+    if not per_epoch:
+        return frozenset()
+    count = max(1, round(per_epoch * plan.steps / plan.steps_per_epoch))
+    return frozenset(max(1, round(plan.steps * (i + 1) / count)) for i in range(count))
+
+
+class Conductor(TrainerCallback):  # type: ignore[misc]
+    """The one callback with a say in the trainer's control flags."""
+
+    def __init__(
+        self, trainer: GuardedTrainer, config: TrainConfig, plan: Plan, schedule: Schedule, session: Session
+    ) -> None:
+        self.progress = session.progress
+        self._trainer = trainer
+        self._config = config
+        self._plan = plan
+        self._schedule = schedule
+        self._metrics = session.metrics
+        self._stop = session.stop
+        self._save = session.save
+        self._clock = time.perf_counter()
+
+    @property
+    def finished(self) -> bool:
+        """Whether nothing is left to train: all steps done, or stopped early."""
+        return self.progress.stopped is not None or self.progress.step >= self._plan.steps
+
+    def evaluate_before_training(self) -> None:
+        """The held-out loss of the model as it came: step 0 of the curve."""
+        if self._schedule.evaluations:
+            metrics = self._trainer.measure_held_out()
+            losses = held_out_losses(metrics, 0, self._plan.steps_per_epoch)
+            self.progress = self.progress.model_copy(update={"held_out": (losses,)})
+            self._metrics.held_out(losses)
+
+    def on_epoch_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        self._trainer.start_epoch(state.global_step // self._plan.steps_per_epoch)
+
+    def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        step = state.global_step
+        control.should_evaluate = step in self._schedule.evaluations
+        control.should_save = step in self._schedule.saves
+        if self._stop:
+            control.should_save = control.should_training_stop = True
+
+    def on_log(self, args: Any, state: Any, control: Any, logs: dict[str, float] | None = None, **kwargs: Any) -> None:
+        """One line for each optimizer step."""
+        if not logs or "loss" not in logs:
+            return
+        now = time.perf_counter()
+        seconds, self._clock = now - self._clock, now
+        self.progress = monitor.with_train_loss(self.progress, state.global_step, logs["loss"])
+        self.progress = self.progress.model_copy(update={"seconds": self.progress.seconds + seconds})
+        self._metrics.step(state.global_step, state.global_step / self._plan.steps_per_epoch, logs, seconds)
+        if self.progress.spikes[-1:] == (state.global_step,):
+            self._report_spike(state.global_step, logs["loss"])
+
+    def on_evaluate(self, args: Any, state: Any, control: Any, metrics: dict[str, Any], **kwargs: Any) -> None:
+        losses = held_out_losses(metrics, state.global_step, self._plan.steps_per_epoch)
+        before = self.progress
+        self.progress = monitor.with_held_out(
+            before, losses, self._config.early_stopping, self._config.forgetting_budget
+        )
+        self._metrics.held_out(losses)
+        if self.progress.best_step == losses.step and losses.step:
+            control.should_save = control.should_save or bool(self._schedule.saves)
+        if self.progress.budget_exceeded_at and not before.budget_exceeded_at:
+            self._warn_of_forgetting(losses)
+        if self.progress.stopped:
+            control.should_training_stop = True
+            control.should_save = bool(self._schedule.saves)
+
+    def on_save(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        self._metrics.flush()
+        self._save(state.global_step, self.progress)
+
+    def _report_spike(self, step: int, loss: float) -> None:
+        within = step - 1
+        per_epoch = self._plan.steps_per_epoch
+        ids = self._trainer.feed.rows_of_step(within // per_epoch, within % per_epoch)
+        self._metrics.spike(step, loss, ids)
+        console.warn(f"step {step}: loss {loss:.3f} is far above the steps before it; its rows are in the metrics log.")
+
+    def _warn_of_forgetting(self, losses: HeldOutLoss) -> None:
+        budget = self._config.forgetting_budget
+        forgetting = monitor.forgetting_of(self.progress.held_out, budget)
+        if budget is None or forgetting is None:
+            return
+        console.warn(
+            f"step {losses.step}: the general held-out loss rose by {forgetting.after - forgetting.before:.3f} nats, "
+            f"more than the {budget.max_rise:g} allowed. Add general rows, lower "
+            "train.learning_rate, or set train.anchor."
+        )
+
+
+def held_out_losses(metrics: dict[str, Any], step: int, steps_per_epoch: int) -> HeldOutLoss:
+    """The trainer's flat `eval_*` names back as a record."""
+    roles = {name.removeprefix("eval_role_"): value for name, value in metrics.items() if name.startswith("eval_role_")}
+    sources = {
+        name.removeprefix("eval_source_"): value for name, value in metrics.items() if name.startswith("eval_source_")
+    }
+    return HeldOutLoss(
+        step=step, epoch=step / steps_per_epoch, loss=metrics["eval_loss"], by_role=roles, by_source=sources
+    )

@@ -1,0 +1,94 @@
+"""The rows of a run, read and tokenised."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from sftctl.data.conversation import Conversation, read_conversations
+from sftctl.errors import DataUnusable, MissingInput
+from sftctl.manifest import hash_path
+from sftctl.model.config import ModelConfig
+from sftctl.model.loading import context_length, generation_stop_ids, load_tokenizer
+from sftctl.run_dir import RunDir
+from sftctl.tokenization.config import DataConfig
+from sftctl.tokenization.dataset import EncodedDataset, EncodedRow, encode_dataset
+from sftctl.tokenization.prepare import Prepared, prepare_tokenizer
+from sftctl.train.config import TrainConfig
+from sftctl.train.trainer import rows_without_trained_tokens
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """Tokenised rows, and the tokenizer that made them."""
+
+    prepared: Prepared
+    training: EncodedDataset
+    held_out: list[EncodedRow]
+    hashes: dict[str, str]
+
+    @property
+    def rows(self) -> list[EncodedRow]:
+        return self.training.rows
+
+
+@dataclass(frozen=True)
+class RowFiles:
+    """Where the rows of a run lie."""
+
+    training: Path
+    held_out: Path | None
+
+
+def row_files(config: TrainConfig, run_dir: RunDir) -> RowFiles:
+    """The recipe's own files, else those that curate left. Raises MissingInput with the command that makes them."""
+    if config.rows is not None:
+        for name, path in (("rows", config.rows), ("held_out", config.held_out)):
+            if path is not None and not path.is_file():
+                raise MissingInput(f"train.{name}: there is no file {path}.")
+        return RowFiles(config.rows, config.held_out)
+    if not run_dir.training_rows.is_file():
+        raise MissingInput(
+            f"{run_dir.training_rows} is missing: the rows are not curated yet. Run `sftctl curate` with this recipe, "
+            "or name ready rows with train.rows=FILE."
+        )
+    held_out = run_dir.held_out_rows
+    return RowFiles(run_dir.training_rows, held_out if held_out.is_file() else None)
+
+
+def read_inputs(config: TrainConfig, model: ModelConfig, data: DataConfig, run_dir: RunDir) -> Inputs:
+    """Read, tokenise and mask both sets of rows."""
+    files = row_files(config, run_dir)
+    hashes = {"training rows": hash_path(files.training)}
+    held_out: list[Conversation] = []
+    if files.held_out is not None:
+        held_out = list(read_conversations(files.held_out))
+        hashes["held-out rows"] = hash_path(files.held_out)
+    return encode_inputs(model, data, list(read_conversations(files.training)), held_out, hashes)
+
+
+def encode_inputs(
+    model: ModelConfig,
+    data: DataConfig,
+    training: Sequence[Conversation],
+    held_out: Sequence[Conversation],
+    hashes: dict[str, str],
+) -> Inputs:
+    """Tokenise and mask; raises DataUnusable where nothing is left to train on."""
+    prepared = prepare_tokenizer(load_tokenizer(model), data, generation_stop_ids=generation_stop_ids(model))
+    limit = context_length(model)
+    encoded = encode_dataset(training, prepared, data, model_max_length=limit)
+    if not encoded.rows:
+        raise DataUnusable("no training row is left after tokenising. Look at the curate report for the reasons.")
+    empty = rows_without_trained_tokens(encoded.rows)
+    if empty:
+        raise DataUnusable(f"{len(empty)} rows have no token to train on, such as {empty[0]}. Remove them.")
+    watched = _encode_held_out(held_out, prepared, data, encoded.max_length) if held_out else []
+    return Inputs(prepared, encoded, watched, hashes)
+
+
+def _encode_held_out(
+    held_out: Sequence[Conversation], prepared: Any, data: DataConfig, max_length: int
+) -> list[EncodedRow]:
+    same_length = data.model_copy(update={"max_length": max_length})
+    return list(encode_dataset(held_out, prepared, same_length, model_max_length=max_length).rows)

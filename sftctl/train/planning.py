@@ -1,0 +1,101 @@
+"""What a run will do: steps, batches, precision and memory, decided before the first step."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from sftctl.model.adapters import has_adapter
+from sftctl.model.config import ModelConfig
+from sftctl.train.batches import BatchRules, micro_batches_per_step, steps_per_epoch
+from sftctl.train.collate import trained_tokens
+from sftctl.train.config import TrainConfig
+from sftctl.train.inputs import Inputs
+from sftctl.train.result import Plan
+
+LEARNING_RATES = {"full": 2e-5, "lora": 2e-4, "qlora": 2e-4}
+_TOKENS_AT_ONCE = {"cpu": 2048, "cuda": 8192}
+
+
+@dataclass(frozen=True)
+class Scale:
+    """Row lengths and sizes that a plan is made from; no weights are needed."""
+
+    lengths: Sequence[int]
+    trained: int
+    max_length: int
+    held_out: int
+    device: torch.device
+    processes: int = 1
+    parameters: int = 0
+    trainable: int = 0
+
+
+def scale_of(inputs: Inputs, device: torch.device, processes: int, model: Any = None) -> Scale:
+    """The figures of these inputs; with a model, its size too."""
+    weights = list(model.parameters()) if model is not None else []
+    return Scale(
+        lengths=[len(row.input_ids) for row in inputs.rows],
+        trained=sum(trained_tokens(row) for row in inputs.rows),
+        max_length=inputs.training.max_length,
+        held_out=len(inputs.held_out),
+        device=device,
+        processes=processes,
+        parameters=sum(weight.numel() for weight in weights),
+        trainable=sum(weight.numel() for weight in weights if weight.requires_grad),
+    )
+
+
+def make_plan(config: TrainConfig, model: ModelConfig, scale: Scale, *, seed: int, packing: bool) -> Plan:
+    """Every `auto` decided."""
+    per_epoch = steps_per_epoch(len(scale.lengths), config.batch_size)
+    steps = max(1, math.ceil(round(per_epoch * config.epochs, 6)))
+    steps = min(steps, config.max_steps or steps)
+    rules = batch_rules(config, scale, packing=packing)
+    micro = micro_batches_per_step(scale.lengths, rules, seed, math.ceil(steps / per_epoch))
+    checkpointing = (
+        scale.device.type == "cuda" if config.gradient_checkpointing == "auto" else config.gradient_checkpointing
+    )
+    return Plan(
+        method=model.method,
+        device=str(scale.device),
+        processes=scale.processes,
+        weights=model.dtype,
+        rows=len(scale.lengths),
+        held_out_rows=scale.held_out,
+        trained_tokens=scale.trained,
+        total_tokens=sum(scale.lengths),
+        max_length=scale.max_length,
+        packing=packing,
+        epochs=steps / per_epoch,
+        steps=steps,
+        steps_per_epoch=per_epoch,
+        batch_size=config.batch_size,
+        micro_batches_per_step=micro,
+        micro_batch_tokens=rules.budget if packing else rules.budget * scale.max_length,
+        learning_rate=LEARNING_RATES[model.method] if config.learning_rate == "auto" else config.learning_rate,
+        gradient_checkpointing=checkpointing,
+        parameters=scale.parameters,
+        trainable_parameters=scale.trainable,
+    )
+
+
+def batch_rules(config: TrainConfig, scale: Scale, *, packing: bool) -> BatchRules:
+    """The tokens, or rows, that one device holds at once."""
+    longest = max(scale.lengths)
+    if config.micro_batch != "auto":
+        tokens = config.micro_batch * scale.max_length
+        rows = config.micro_batch
+    else:
+        tokens = max(longest, _TOKENS_AT_ONCE.get(scale.device.type, 8192))
+        rows = max(1, tokens // longest)
+    return BatchRules(config.batch_size, max(tokens, longest) if packing else rows, packing, scale.processes)
+
+
+def adapter_share(model: Any) -> str:
+    """For messages: what is trained, and of how much."""
+    total = sum(weight.numel() for weight in model.parameters())
+    trained = sum(weight.numel() for weight in model.parameters() if weight.requires_grad)
+    return f"{trained:,} of {total:,} weights" + (" (adapter)" if has_adapter(model) else "")

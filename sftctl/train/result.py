@@ -1,0 +1,109 @@
+"""What training leaves behind in logs/train.json, and one line of logs/metrics.jsonl."""
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict
+
+
+class _Record(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class HeldOutLoss(_Record):
+    """Nats per trained token on the held-out rows at one step; step 0 is before training."""
+
+    step: int
+    epoch: float
+    loss: float
+    by_role: dict[str, float] = {}
+    by_source: dict[str, float] = {}
+
+
+class Advice(_Record):
+    """Where recipe and data disagree: what, why, and what to change."""
+
+    what: str
+    why: str
+    change: str
+
+
+class Plan(_Record):
+    """What a run will do, known before the first step."""
+
+    method: str
+    device: str
+    processes: int
+    weights: str
+    rows: int
+    held_out_rows: int
+    trained_tokens: int
+    total_tokens: int
+    max_length: int
+    packing: bool
+    epochs: float
+    steps: int
+    steps_per_epoch: int
+    batch_size: int
+    micro_batches_per_step: int
+    micro_batch_tokens: int
+    learning_rate: float
+    gradient_checkpointing: bool
+    parameters: int
+    trainable_parameters: int
+    memory_bytes: dict[str, int] = {}
+    advice: tuple[Advice, ...] = ()
+
+
+class Overfitting(_Record):
+    """The gap between train and held-out loss over the run, and what to do about it."""
+
+    gap: float
+    gap_slope_per_epoch: float
+    turned_at_step: int | None
+    sentence: str
+
+
+class Forgetting(_Record):
+    """What happened to the general held-out loss."""
+
+    before: float
+    after: float
+    worst: float
+    budget: float | None = None
+    exceeded_at_step: int | None = None
+
+
+class ReloadCheck(_Record):
+    """The saved model, read back from disk, beside the live one."""
+
+    max_logit_difference: float
+    tolerance: float
+    rows: int
+    stopped: int
+    generations: int
+
+
+class TrainResult(_Record):
+    """The whole file."""
+
+    schema_version: Literal[1] = 1
+    outcome: Literal["finished", "stopped_early", "budget_stopped"]
+    plan: Plan
+    steps_done: int
+    chosen_step: int
+    resumed_from_step: int | None = None
+    train_loss: float
+    held_out: tuple[HeldOutLoss, ...] = ()
+    best_held_out_loss: float | None = None
+    overfitting: Overfitting | None = None
+    forgetting: Forgetting | None = None
+    spikes: tuple[int, ...] = ()
+    seconds: float
+    seconds_per_step: float
+    tokens_per_second: float
+    fill: float
+    peak_memory_bytes: int
+    cost: float | None = None
+    reload: ReloadCheck | None = None
+    saved_as: Literal["merged", "adapter", "full"]
+    dropped_rows: dict[str, int] = {}

@@ -1,0 +1,46 @@
+"""Whether and where a run continues: only with the same data and recipe, and only from a whole checkpoint."""
+
+from typing import Any
+
+from sftctl.errors import ResumeRefused
+from sftctl.manifest import hash_value
+from sftctl.model.config import ModelConfig
+from sftctl.run_dir import RunDir
+from sftctl.tokenization.config import DataConfig
+from sftctl.train import checkpoints
+from sftctl.train.checkpoints import Checkpoint
+from sftctl.train.config import TrainConfig
+
+# These change how a run is done or shown, never what it learns (micro batches: up to rounding).
+_FREE_TO_CHANGE = {"micro_batch", "gradient_checkpointing", "keep_checkpoints", "report_to", "price_per_hour"}
+_FREE_IN_MODEL = {"device", "merge", "attention"}
+
+
+def made_from(
+    config: TrainConfig, model: ModelConfig, data: DataConfig, *, seed: int, hashes: dict[str, str]
+) -> dict[str, str]:
+    """Name -> hash of everything that decides what is learned."""
+    named: dict[str, Any] = {"seed": seed}
+    for section, values, free in (
+        ("train", config, _FREE_TO_CHANGE | {"rows", "held_out"}),
+        ("model", model, _FREE_IN_MODEL),
+        ("data", data, set[str]()),
+    ):
+        fields = values.model_dump(mode="json")
+        named |= {f"{section}.{name}": value for name, value in fields.items() if name not in free}
+    return {name: hash_value(value) for name, value in named.items()} | hashes
+
+
+def checkpoint_to_resume(run_dir: RunDir, wanted: dict[str, str]) -> Checkpoint | None:
+    """The newest whole checkpoint; None where there is none. Raises ResumeRefused, naming what changed."""
+    checkpoint = checkpoints.newest_whole(run_dir.checkpoints)
+    if checkpoint is None:
+        return None
+    saved = checkpoint.manifest.made_from
+    changed = sorted(name for name in saved.keys() | wanted.keys() if saved.get(name) != wanted.get(name))
+    if changed:
+        raise ResumeRefused(
+            f"{checkpoint.path} was made with other values of {', '.join(changed)}. Undo the change to go on from "
+            f"step {checkpoint.manifest.step}, or add --overwrite to start anew."
+        )
+    return checkpoint

@@ -1,0 +1,38 @@
+"""A polite stop: the step in hand is finished and saved, then the run ends."""
+
+import contextlib
+import signal
+from collections.abc import Iterator
+from types import FrameType
+
+SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGUSR1)
+
+
+class StopRequest:
+    """Whether a signal has arrived, and which."""
+
+    def __init__(self) -> None:
+        self.signal: signal.Signals | None = None
+
+    def __bool__(self) -> bool:
+        return self.signal is not None
+
+
+@contextlib.contextmanager
+def stop_on_signal() -> Iterator[StopRequest]:
+    """Within the block SIGTERM, SIGINT and SIGUSR1 only raise the flag; the former handlers come back after it."""
+    request = StopRequest()
+
+    def note(number: int, frame: FrameType | None) -> None:
+        request.signal = signal.Signals(number)
+
+    try:
+        former = {number: signal.signal(number, note) for number in SIGNALS}
+    except ValueError:  # not the main thread: signals are its caller's business
+        yield request
+        return
+    try:
+        yield request
+    finally:
+        for number, handler in former.items():
+            signal.signal(number, handler)
