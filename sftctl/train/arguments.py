@@ -1,5 +1,6 @@
 """Our section of the recipe in the words of TRL's SFTConfig."""
 
+import dataclasses
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +9,13 @@ from trl import SFTConfig
 
 from sftctl.train.config import TrainConfig
 from sftctl.train.result import Plan
+
+CHECKPOINTING = (
+    "activation_checkpointing"
+    if "activation_checkpointing" in {field.name for field in dataclasses.fields(SFTConfig)}
+    else "gradient_checkpointing"
+)
+"""transformers 5.23 renamed it, and warns of the old name."""
 
 _SCHEDULES = {"cosine": "cosine", "linear": "linear", "constant": "constant_with_warmup"}
 
@@ -26,8 +34,8 @@ def sft_config(config: TrainConfig, plan: Plan, staging: Path, *, seed: int, dev
         "warmup_steps": warmup_steps(config.warmup, plan.steps),
         "weight_decay": config.weight_decay,
         "max_grad_norm": config.max_grad_norm,
-        "gradient_checkpointing": plan.gradient_checkpointing,
-        "gradient_checkpointing_kwargs": {"use_reentrant": False} if plan.gradient_checkpointing else None,
+        CHECKPOINTING: plan.gradient_checkpointing,
+        f"{CHECKPOINTING}_kwargs": {"use_reentrant": False} if plan.gradient_checkpointing else None,
         "bf16": device.type == "cuda",
         "use_cpu": device.type == "cpu",
         "packing": False,

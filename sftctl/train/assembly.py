@@ -1,13 +1,16 @@
 """One pipeline for training and for the smoke test: model, plan, trainer, guards and records, put together."""
 
+import contextlib
 import functools
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import torch
 import transformers
 
+from sftctl.errors import OutOfMemory
 from sftctl.model import adapters
 from sftctl.model.config import ModelConfig
 from sftctl.model.loading import load_model, pick_device
@@ -55,10 +58,12 @@ def trainable_model(recipe: Recipe, inputs: Inputs) -> Any:
     return adapters.attach(model, recipe.model.lora, base_path=recipe.model.path, also_trained=also_trained)
 
 
-def assemble(recipe: Recipe, inputs: Inputs, model: Any, plan: Plan, session: Session) -> Assembled:
-    """A trainer with its callbacks; nothing has run yet."""
+def assemble(
+    recipe: Recipe, inputs: Inputs, model: Any, plan: Plan, session: Session, *, first_rows: int = 0
+) -> Assembled:
+    """A trainer with its callbacks; nothing has run yet. `first_rows` are read first, in their order."""
     device = pick_device(recipe.model)
-    scale = planning.scale_of(inputs, device, plan.processes)
+    scale = planning.scale_of(inputs, device, plan.processes, first_rows=first_rows)
     rules = planning.batch_rules(recipe.train, scale, packing=plan.packing)
 
     @functools.lru_cache(maxsize=2)
@@ -103,3 +108,28 @@ def _grouped(losses: Sequence[RowLoss], names: Sequence[str]) -> dict[str, float
         groups.setdefault(name, []).append(loss)
     weighted = {name: token_weighted(members) for name, members in sorted(groups.items())}
     return {name: loss for name, loss in weighted.items() if math.isfinite(loss)}
+
+
+def model_of(trainer: GuardedTrainer) -> Any:
+    """The model itself, whatever wraps it for several processes."""
+    return trainer.accelerator.unwrap_model(trainer.model)
+
+
+@contextlib.contextmanager
+def out_of_memory_explained(plan: Plan) -> Iterator[None]:
+    """Turn the device's error into one that says what to lower, and by how much."""
+    try:
+        yield
+    except torch.OutOfMemoryError as error:
+        raise OutOfMemory(_lower_what(plan)) from error
+
+
+def _lower_what(plan: Plan) -> str:
+    half = max(1, plan.micro_batch_tokens // plan.max_length // 2)
+    if plan.micro_batch_tokens > plan.max_length:
+        advice = f"Set train.micro_batch={half}: half of what is held at once now, with the same result."
+    elif not plan.gradient_checkpointing:
+        advice = "Set train.gradient_checkpointing=true: slower, with the same result."
+    else:
+        advice = f"Set data.max_length={plan.max_length // 2}, model.method=lora, or take a larger device."
+    return f"the device ran out of memory with {plan.micro_batch_tokens} tokens at once. {advice}"

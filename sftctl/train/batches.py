@@ -13,13 +13,15 @@ from sftctl.tokenization.packing import pack
 class BatchRules:
     """What shapes the batches.
 
-    `budget` is the tokens (packed) or, without packing, the rows that one device holds at once.
+    `budget` is the tokens (packed) or, without packing, the rows that one device holds at once. The first
+    `first_rows` rows are read first in epoch 0, in their order; all else is shuffled.
     """
 
     batch_size: int
     budget: int
     packed: bool
     processes: int = 1
+    first_rows: int = 0
 
 
 @dataclass(frozen=True)
@@ -43,7 +45,7 @@ class EpochBatches:
 def epoch_batches(lengths: Sequence[int], rules: BatchRules, seed: int, epoch: int, *, per_step: int) -> EpochBatches:
     """The micro-batches of one epoch; `per_step` comes from `micro_batches_per_step` and is the same in all epochs."""
     windows = []
-    for rows in _shuffled_windows(len(lengths), rules.batch_size, seed, epoch):
+    for rows in _windows(len(lengths), rules, seed, epoch):
         here = [lengths[row] for row in rows]
         groups = _spread(here, _groups(here, rules), per_step * rules.processes, rules)
         dealt = [[rows[i] for i in sorted(group)] for group in groups]
@@ -57,7 +59,7 @@ def micro_batches_per_step(lengths: Sequence[int], rules: BatchRules, seed: int,
         return math.ceil(min(rules.batch_size, len(lengths)) / (rules.budget * rules.processes))
     most = 1
     for epoch in range(epochs):
-        for rows in _shuffled_windows(len(lengths), rules.batch_size, seed, epoch):
+        for rows in _windows(len(lengths), rules, seed, epoch):
             groups = _groups([lengths[row] for row in rows], rules)
             most = max(most, math.ceil(len(groups) / rules.processes))
     return most
@@ -68,11 +70,13 @@ def steps_per_epoch(rows: int, batch_size: int) -> int:
     return math.ceil(rows / batch_size)
 
 
-def _shuffled_windows(rows: int, batch_size: int, seed: int, epoch: int) -> list[list[int]]:
+def _windows(rows: int, rules: BatchRules, seed: int, epoch: int) -> list[list[int]]:
+    first = rules.first_rows if epoch == 0 else 0
+    shuffled = list(range(first, rows))
     digest = hashlib.sha256(f"order of epoch {epoch}, seed {seed}".encode()).digest()
-    order = list(range(rows))
-    random.Random(digest).shuffle(order)
-    return [order[start : start + batch_size] for start in range(0, rows, batch_size)]
+    random.Random(digest).shuffle(shuffled)
+    order = [*range(first), *shuffled]
+    return [order[start : start + rules.batch_size] for start in range(0, rows, rules.batch_size)]
 
 
 def _groups(lengths: Sequence[int], rules: BatchRules) -> list[list[int]]:

@@ -65,6 +65,11 @@ class Conductor(TrainerCallback):  # type: ignore[misc]
         self._stop = session.stop
         self._save = session.save
         self._clock = time.perf_counter()
+        self.grad_norms: list[float] = []
+        self.step_seconds: list[float] = []
+        self.evaluation_seconds: list[float] = []
+        self.learning_rates: list[float] = []
+        self.step_tokens: list[int] = []
 
     @property
     def finished(self) -> bool:
@@ -74,13 +79,22 @@ class Conductor(TrainerCallback):  # type: ignore[misc]
     def evaluate_before_training(self) -> None:
         """The held-out loss of the model as it came: step 0 of the curve."""
         if self._schedule.evaluations:
+            began = time.perf_counter()
             metrics = self._trainer.measure_held_out()
             losses = held_out_losses(metrics, 0, self._plan.steps_per_epoch)
-            self.progress = self.progress.model_copy(update={"held_out": (losses,)})
+            self.progress = monitor.with_held_out(self.progress, losses, None, None)
+            self.evaluation_seconds.append(time.perf_counter() - began)
             self._metrics.held_out(losses)
+
+    def flush(self) -> None:
+        """Put what was recorded on disk, also when the run ends with an error."""
+        self._metrics.flush()
 
     def on_epoch_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         self._trainer.start_epoch(state.global_step // self._plan.steps_per_epoch)
+
+    def on_step_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        self._clock = time.perf_counter()
 
     def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         step = state.global_step
@@ -93,8 +107,11 @@ class Conductor(TrainerCallback):  # type: ignore[misc]
         """One line for each optimizer step."""
         if not logs or "loss" not in logs:
             return
-        now = time.perf_counter()
-        seconds, self._clock = now - self._clock, now
+        seconds = time.perf_counter() - self._clock
+        self.step_seconds.append(seconds)
+        self.grad_norms.append(float(logs["grad_norm"]))
+        self.learning_rates.append(logs["learning_rate"])
+        self.step_tokens.append(self._trainer.tokens_of_step)
         self.progress = monitor.with_train_loss(self.progress, state.global_step, logs["loss"])
         self.progress = self.progress.model_copy(update={"seconds": self.progress.seconds + seconds})
         self._metrics.step(state.global_step, state.global_step / self._plan.steps_per_epoch, logs, seconds)
@@ -103,6 +120,7 @@ class Conductor(TrainerCallback):  # type: ignore[misc]
 
     def on_evaluate(self, args: Any, state: Any, control: Any, metrics: dict[str, Any], **kwargs: Any) -> None:
         losses = held_out_losses(metrics, state.global_step, self._plan.steps_per_epoch)
+        self.evaluation_seconds.append(metrics["eval_seconds"])
         before = self.progress
         self.progress = monitor.with_held_out(
             before, losses, self._config.early_stopping, self._config.forgetting_budget

@@ -61,12 +61,12 @@ class TrainConfig(_Section):
     held_out: Path | None = Field(None, description="held-out rows that go with `rows`; without them none are watched")
     epochs: float = Field(2.0, gt=0, le=1000, description="passes over the training rows")
     max_steps: int | None = Field(None, ge=1, description="optimizer steps at most, whatever `epochs` says")
-    learning_rate: float | Literal["auto"] = Field(
-        "auto", gt=0, lt=1, description="peak learning rate; auto is 2e-5 for full and 2e-4 for adapters"
+    learning_rate: Annotated[float, Field(gt=0, lt=1)] | Literal["auto"] = Field(
+        "auto", description="peak learning rate; auto is 2e-5 for full and 2e-4 for adapters"
     )
     batch_size: int = Field(32, ge=1, le=1_000_000, description="examples in one optimizer step, over all devices")
-    micro_batch: int | Literal["auto"] = Field(
-        "auto", ge=1, le=4096, description="examples of max_length that one device holds at once; changes memory only"
+    micro_batch: Annotated[int, Field(ge=1, le=4096)] | Literal["auto"] = Field(
+        "auto", description="examples of max_length that one device holds at once; changes memory only"
     )
     warmup: float = Field(0.05, ge=0, lt=1, description="share of the steps in which the learning rate rises")
     schedule: Literal["cosine", "linear", "constant"] = Field("cosine", description="how the learning rate falls")
@@ -93,9 +93,7 @@ class TrainConfig(_Section):
     report_to: tuple[Literal["wandb", "trackio", "tensorboard", "mlflow"], ...] = Field(
         (), description="trackers that also receive the metrics"
     )
-    price_per_hour: float | None = Field(
-        None, ge=0, le=1e6, description="price of one device for an hour, any currency"
-    )
+    gpu_hour_usd: float | None = Field(None, ge=0, le=1e6, description="price of one device for an hour, in US dollars")
     extra: dict[str, Any] = Field({}, description="further fields of TRL's SFTConfig, from the list in the reference")
 
     @model_validator(mode="after")

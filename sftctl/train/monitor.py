@@ -35,6 +35,7 @@ class Progress(BaseModel):
     budget_exceeded_at: int | None = None
     stopped: Literal["stopped_early", "budget_stopped"] | None = None
     seconds: float = 0.0
+    wall_seconds: float = 0.0
 
 
 def with_train_loss(progress: Progress, step: int, loss: float) -> Progress:

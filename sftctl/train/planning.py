@@ -7,7 +7,6 @@ from typing import Any
 
 import torch
 
-from sftctl.model.adapters import has_adapter
 from sftctl.model.config import ModelConfig
 from sftctl.train.batches import BatchRules, micro_batches_per_step, steps_per_epoch
 from sftctl.train.collate import trained_tokens
@@ -31,9 +30,10 @@ class Scale:
     processes: int = 1
     parameters: int = 0
     trainable: int = 0
+    first_rows: int = 0
 
 
-def scale_of(inputs: Inputs, device: torch.device, processes: int, model: Any = None) -> Scale:
+def scale_of(inputs: Inputs, device: torch.device, processes: int, model: Any = None, *, first_rows: int = 0) -> Scale:
     """The figures of these inputs; with a model, its size too."""
     weights = list(model.parameters()) if model is not None else []
     return Scale(
@@ -45,6 +45,7 @@ def scale_of(inputs: Inputs, device: torch.device, processes: int, model: Any = 
         processes=processes,
         parameters=sum(weight.numel() for weight in weights),
         trainable=sum(weight.numel() for weight in weights if weight.requires_grad),
+        first_rows=first_rows,
     )
 
 
@@ -82,6 +83,11 @@ def make_plan(config: TrainConfig, model: ModelConfig, scale: Scale, *, seed: in
     )
 
 
+def decide_packing(config: TrainConfig, model: Any, inputs: Inputs) -> bool:
+    """Whether rows are packed."""
+    return config.packing is not False
+
+
 def batch_rules(config: TrainConfig, scale: Scale, *, packing: bool) -> BatchRules:
     """The tokens, or rows, that one device holds at once."""
     longest = max(scale.lengths)
@@ -91,11 +97,16 @@ def batch_rules(config: TrainConfig, scale: Scale, *, packing: bool) -> BatchRul
     else:
         tokens = max(longest, _TOKENS_AT_ONCE.get(scale.device.type, 8192))
         rows = max(1, tokens // longest)
-    return BatchRules(config.batch_size, max(tokens, longest) if packing else rows, packing, scale.processes)
+    return BatchRules(
+        config.batch_size, max(tokens, longest) if packing else rows, packing, scale.processes, scale.first_rows
+    )
 
 
-def adapter_share(model: Any) -> str:
-    """For messages: what is trained, and of how much."""
-    total = sum(weight.numel() for weight in model.parameters())
-    trained = sum(weight.numel() for weight in model.parameters() if weight.requires_grad)
-    return f"{trained:,} of {total:,} weights" + (" (adapter)" if has_adapter(model) else "")
+def in_words(plan: Plan) -> str:
+    """The plan in one line."""
+    packed = "packed" if plan.packing else "padded"
+    return (
+        f"{plan.rows:,} rows ({packed}), {plan.trained_tokens:,} trained tokens, {plan.steps} steps of "
+        f"{plan.batch_size} examples, learning rate {plan.learning_rate:g}, {plan.method}: "
+        f"{plan.trainable_parameters:,} of {plan.parameters:,} weights, on {plan.device}"
+    )

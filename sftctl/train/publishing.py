@@ -15,16 +15,17 @@ from transformers import GenerationConfig
 from sftctl.errors import StorageFailed
 from sftctl.model import adapters
 from sftctl.model.config import ModelConfig
-from sftctl.model.generation import generate
+from sftctl.model.generation import Generation, generate
 from sftctl.model.inference import inference
 from sftctl.model.loading import load_model
+from sftctl.model.scoring import NOT_TRAINED
 from sftctl.run_dir import publish_folder, storage_errors
 from sftctl.tokenization.dataset import EncodedRow
 from sftctl.tokenization.prepare import Prepared
 from sftctl.train.result import ReloadCheck
 
-CHECK_ROWS = 4
-CHECK_GENERATIONS = 8
+CHECK_ROWS = 8
+_MOST_NEW_TOKENS = 256
 _ADAPTER_WEIGHTS = "adapter_model.safetensors"
 
 
@@ -97,7 +98,6 @@ def reload_check(
     prepared: Prepared,
     rows: Sequence[EncodedRow],
     live_logits: Sequence[torch.Tensor],
-    prompts: Sequence[Sequence[int]],
 ) -> ReloadCheck:
     """Read the saved model back and compare; raises StorageFailed when it is not the model that was trained."""
     gc.collect()
@@ -105,7 +105,7 @@ def reload_check(
     saved = logits_of(model, rows)
     difference = max(float((a - b).abs().max()) for a, b in zip(saved, live_logits, strict=True))
     tolerance = _tolerance(config, model.dtype, max(float(logits.abs().max()) for logits in live_logits))
-    answers = generate(model, prepared.tokenizer, prompts, stop_token_ids=prepared.stop_token_ids) if prompts else []
+    answers = _greedy_answers(model, prepared, rows)
     check = ReloadCheck(
         max_logit_difference=difference,
         tolerance=tolerance,
@@ -119,6 +119,25 @@ def reload_check(
             f"(allowed: {tolerance:.3g}). Do not use it; the checkpoints are whole."
         )
     return check
+
+
+def _greedy_answers(model: Any, prepared: Prepared, rows: Sequence[EncodedRow]) -> list[Generation]:
+    """Answers to the rows' first trained turn, with room for twice the tokens of the longest one."""
+    prompts, longest = [], 1
+    for row in rows:
+        first = next(i for i, label in enumerate(row.labels) if label != NOT_TRAINED)
+        if first:
+            prompts.append(row.input_ids[:first])
+            longest = max(longest, len(row.input_ids) - first)
+    if not prompts or not prepared.stop_token_ids:
+        return []
+    return generate(
+        model,
+        prepared.tokenizer,
+        prompts,
+        stop_token_ids=prepared.stop_token_ids,
+        max_new_tokens=min(2 * longest, _MOST_NEW_TOKENS),
+    )
 
 
 def _tolerance(config: ModelConfig, dtype: torch.dtype, largest_logit: float) -> float:

@@ -83,6 +83,14 @@ class ReloadCheck(_Record):
     generations: int
 
 
+class Forecast(_Record):
+    """What the smoke test expected of this run."""
+
+    seconds: float
+    peak_memory_bytes: float
+    cost_usd: float | None = None
+
+
 class TrainResult(_Record):
     """The whole file."""
 
@@ -103,7 +111,8 @@ class TrainResult(_Record):
     tokens_per_second: float
     fill: float
     peak_memory_bytes: int
-    cost: float | None = None
+    cost_usd: float | None = None
+    forecast: Forecast | None = None
     reload: ReloadCheck | None = None
     saved_as: Literal["merged", "adapter", "full"]
     dropped_rows: dict[str, int] = {}

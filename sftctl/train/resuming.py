@@ -12,7 +12,7 @@ from sftctl.train.checkpoints import Checkpoint
 from sftctl.train.config import TrainConfig
 
 # These change how a run is done or shown, never what it learns (micro batches: up to rounding).
-_FREE_TO_CHANGE = {"micro_batch", "gradient_checkpointing", "keep_checkpoints", "report_to", "price_per_hour"}
+_FREE_TO_CHANGE = {"micro_batch", "gradient_checkpointing", "keep_checkpoints", "report_to", "gpu_hour_usd"}
 _FREE_IN_MODEL = {"device", "merge", "attention"}
 
 

@@ -1,7 +1,9 @@
 """A polite stop: the step in hand is finished and saved, then the run ends."""
 
 import contextlib
+import math
 import signal
+import time
 from collections.abc import Iterator
 from types import FrameType
 
@@ -9,13 +11,14 @@ SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGUSR1)
 
 
 class StopRequest:
-    """Whether a signal has arrived, and which."""
+    """Whether the run must stop at the next step's end, and by which signal; `at` is a time of perf_counter."""
 
-    def __init__(self) -> None:
+    def __init__(self, at: float = math.inf) -> None:
         self.signal: signal.Signals | None = None
+        self._at = at
 
     def __bool__(self) -> bool:
-        return self.signal is not None
+        return self.signal is not None or time.perf_counter() > self._at
 
 
 @contextlib.contextmanager

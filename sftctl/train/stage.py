@@ -1,21 +1,18 @@
 """Train: rows -> tokens -> TRL's trainer under guard -> the best weights, saved and read back."""
 
-import resource
-import sys
 import time
 from dataclasses import dataclass
-from typing import Any, Literal
-
-import torch
+from typing import Literal
 
 from sftctl import console
-from sftctl.errors import Interrupted, OutOfMemory
+from sftctl.errors import Interrupted
 from sftctl.model.config import ModelConfig
 from sftctl.model.loading import pick_device
+from sftctl.model.peak_memory import MemoryMark, mark_memory
 from sftctl.run_dir import RunDir, write_json
 from sftctl.tokenization.config import DataConfig
-from sftctl.train import checkpoints, monitor, planning, publishing
-from sftctl.train.assembly import Assembled, Recipe, assemble, trainable_model
+from sftctl.train import checkpoints, planning, publishing
+from sftctl.train.assembly import Assembled, Recipe, assemble, model_of, out_of_memory_explained, trainable_model
 from sftctl.train.card import model_card
 from sftctl.train.checkpoints import Checkpoint
 from sftctl.train.conductor import Session
@@ -23,11 +20,24 @@ from sftctl.train.config import TrainConfig
 from sftctl.train.inputs import Inputs, read_inputs
 from sftctl.train.metrics import MetricsLog
 from sftctl.train.monitor import Progress
-from sftctl.train.result import Plan, TrainResult
+from sftctl.train.outcome import Clock, outcome_of, read_forecast
+from sftctl.train.result import TrainResult
 from sftctl.train.resuming import checkpoint_to_resume, made_from
 from sftctl.train.signals import StopRequest, stop_on_signal
 
 Resume = Literal["auto", "never"]
+
+
+@dataclass(frozen=True)
+class _Start:
+    """This start of the run: the checkpoint it goes on from, what the run is made from, and its clock."""
+
+    recipe: Recipe
+    inputs: Inputs
+    run_dir: RunDir
+    made_from: dict[str, str]
+    checkpoint: Checkpoint | None
+    clock: Clock
 
 
 def train(  # noqa: PLR0913 - the face that every stage has, and the two ways to begin
@@ -41,116 +51,101 @@ def train(  # noqa: PLR0913 - the face that every stage has, and the two ways to
     overwrite: bool = False,
 ) -> TrainResult:
     """Train, or go on training; leaves model/, checkpoints/ and logs/. Exit codes are those of the errors raised."""
-    recipe = Recipe(config, model, seed)
     inputs = read_inputs(config, model, data, run_dir)
     origin = made_from(config, model, data, seed=seed, hashes=inputs.hashes)
-    start = _starting_point(run_dir, origin, resume=resume, overwrite=overwrite)
-    live = trainable_model(recipe, inputs)
+    checkpoint = _starting_point(run_dir, origin, anew=overwrite or resume == "never")
+    clock = Clock(time.perf_counter(), checkpoint.manifest.progress.wall_seconds if checkpoint else 0.0)
+    start = _Start(Recipe(config, model, seed), inputs, run_dir, origin, checkpoint, clock)
+    memory = mark_memory(pick_device(model))
+    with stop_on_signal() as stop:
+        assembled = _assembled(start, stop)
+        _run(assembled, start)
+        if stop and not assembled.conductor.finished:
+            name = stop.signal.name if stop.signal else "the time limit"
+            raise Interrupted(
+                f"stopped by {name} after step {assembled.conductor.progress.step}; progress is saved in "
+                f"{run_dir.checkpoints}. Run the same command again to go on."
+            )
+        return _finish(assembled, start, memory)
+
+
+def _starting_point(run_dir: RunDir, origin: dict[str, str], *, anew: bool) -> Checkpoint | None:
+    checkpoints.clear_staging(run_dir.checkpoints)
+    found = None if anew else checkpoint_to_resume(run_dir, origin)
+    if found is None:
+        checkpoints.clear_all(run_dir.checkpoints)
+        return None
+    checkpoints.clear_after(run_dir.checkpoints, found.manifest.step)
+    console.say(f"going on after step {found.manifest.step}, from {found.path}")
+    return found
+
+
+def _assembled(start: _Start, stop: StopRequest) -> Assembled:
+    """Model, plan and trainer, with all that this start must write and remember."""
+    config, model = start.recipe.train, start.recipe.model
+    live = trainable_model(start.recipe, start.inputs)
     plan = planning.make_plan(
         config,
         model,
-        planning.scale_of(inputs, pick_device(model), 1, live),
-        seed=seed,
-        packing=config.packing is not False,
+        planning.scale_of(start.inputs, pick_device(model), 1, live),
+        seed=start.recipe.seed,
+        packing=planning.decide_packing(config, live, start.inputs),
     )
-    _announce(plan, live)
-    with stop_on_signal() as stop:
-        session = _session(run_dir, origin, start, config, stop)
-        assembled = assemble(recipe, inputs, live, plan, session)
-        timing = _run(assembled, start, session)
-    if stop and not assembled.conductor.finished:
-        step = assembled.conductor.progress.step
-        raise Interrupted(
-            f"stopped by {stop.signal.name if stop.signal else 'a signal'} after step {step}; "
-            f"progress is saved in {run_dir.checkpoints}. Run the same command again to go on."
-        )
-    return _finish(recipe, inputs, assembled, run_dir, _Ending(start, timing))
-
-
-@dataclass(frozen=True)
-class _Ending:
-    start: Checkpoint | None
-    seconds: float
-
-
-def _starting_point(run_dir: RunDir, origin: dict[str, str], *, resume: Resume, overwrite: bool) -> Checkpoint | None:
-    checkpoints.clear_staging(run_dir.checkpoints)
-    if resume == "never" or overwrite:
-        checkpoints.clear_all(run_dir.checkpoints)
-        return None
-    start = checkpoint_to_resume(run_dir, origin)
-    if start is not None:
-        checkpoints.clear_after(run_dir.checkpoints, start.manifest.step)
-        console.say(f"going on after step {start.manifest.step}, from {start.path}")
-    else:
-        checkpoints.clear_all(run_dir.checkpoints)
-    return start
-
-
-def _session(
-    run_dir: RunDir, origin: dict[str, str], start: Checkpoint | None, config: TrainConfig, stop: StopRequest
-) -> Session:
-    progress = start.manifest.progress if start else Progress()
-    metrics = MetricsLog(run_dir.metrics)
-    metrics.cut_after(progress.step if start else -1)
+    console.say(planning.in_words(plan))
+    progress = start.checkpoint.manifest.progress if start.checkpoint else Progress()
+    metrics = MetricsLog(start.run_dir.metrics)
+    metrics.cut_after(progress.step if start.checkpoint else -1)
+    folder = start.run_dir.checkpoints
 
     def save(step: int, now: Progress) -> None:
-        checkpoints.publish(run_dir.checkpoints, step, origin, now)
-        checkpoints.prune(run_dir.checkpoints, config.keep_checkpoints, now.best_step)
+        timed = now.model_copy(update={"wall_seconds": start.clock.seconds()})
+        checkpoints.publish(folder, step, start.made_from, timed)
+        checkpoints.prune(folder, config.keep_checkpoints, now.best_step)
 
-    return Session(run_dir.checkpoints / checkpoints.STAGING, save, metrics, stop, progress)
+    session = Session(folder / checkpoints.STAGING, save, metrics, stop, progress)
+    return assemble(start.recipe, start.inputs, live, plan, session)
 
 
-def _run(assembled: Assembled, start: Checkpoint | None, session: Session) -> float:
-    """Train until the end, an early stop or a signal; returns the seconds since this start."""
-    began = time.perf_counter()
+def _run(assembled: Assembled, start: _Start) -> None:
+    """Train until the end, an early stop or a signal."""
     conductor, trainer = assembled.conductor, assembled.trainer
-    if start is not None and conductor.finished:
-        publishing.load_weights(trainer.model, start.path)
-        return 0.0
-    if start is None:
-        conductor.evaluate_before_training()
+    if start.checkpoint is not None and conductor.finished:
+        publishing.load_weights(trainer.model, start.checkpoint.path)
+        return
     try:
-        trainer.train(resume_from_checkpoint=str(start.path) if start else None)
-    except torch.OutOfMemoryError as error:
-        raise OutOfMemory(_lower_what(assembled.plan)) from error
+        if start.checkpoint is None:
+            conductor.evaluate_before_training()
+        with out_of_memory_explained(assembled.plan):
+            trainer.train(resume_from_checkpoint=str(start.checkpoint.path) if start.checkpoint else None)
     finally:
-        session.metrics.flush()
-    return time.perf_counter() - began
+        conductor.flush()
 
 
-def _lower_what(plan: Plan) -> str:
-    half = max(1, plan.micro_batch_tokens // plan.max_length // 2)
-    if plan.micro_batch_tokens > plan.max_length:
-        advice = f"Set train.micro_batch={half}: half of what is held at once now, with the same result."
-    elif not plan.gradient_checkpointing:
-        advice = "Set train.gradient_checkpointing=true: slower, with the same result."
-    else:
-        advice = f"Set data.max_length={plan.max_length // 2}, model.method=lora, or take a larger device."
-    return f"the device ran out of memory with {plan.micro_batch_tokens} tokens at once. {advice}"
-
-
-def _announce(plan: Plan, live: Any) -> None:
-    console.say(
-        f"{plan.rows} rows, {plan.trained_tokens:,} trained tokens, {plan.steps} steps of {plan.batch_size} examples, "
-        f"learning rate {plan.learning_rate:g}, {planning.adapter_share(live)}, on {plan.device}"
-    )
-
-
-def _finish(recipe: Recipe, inputs: Inputs, assembled: Assembled, run_dir: RunDir, ending: _Ending) -> TrainResult:
-    progress, trainer = assembled.conductor.progress, assembled.trainer
+def _finish(assembled: Assembled, start: _Start, memory: MemoryMark) -> TrainResult:
+    """Save the best weights, read them back, and write down what happened."""
+    recipe, run_dir, prepared = start.recipe, start.run_dir, start.inputs.prepared
     chosen = _choose_weights(assembled, run_dir)
-    result = _result(recipe, inputs, assembled, ending).model_copy(update={"chosen_step": chosen})
-    model = trainer.accelerator.unwrap_model(trainer.model)
-    rows = inputs.rows[: publishing.CHECK_ROWS]
+    result = outcome_of(recipe, start.inputs, assembled, start.checkpoint)
+    result = result.model_copy(update={"chosen_step": chosen, "forecast": read_forecast(run_dir)})
+    model = model_of(assembled.trainer)
+    rows = start.inputs.rows[: publishing.CHECK_ROWS]
     live_logits = publishing.logits_of(model, rows)
-    card = model_card(recipe.model, result, inputs.hashes)
-    publishing.save(publishing.Finished(model, inputs.prepared, recipe.model, card), run_dir.model)
-    check = publishing.reload_check(recipe.model, run_dir.model, inputs.prepared, rows, live_logits, [])
-    result = result.model_copy(update={"reload": check})
+    card = model_card(recipe.model, result, start.inputs.hashes)
+    publishing.save(publishing.Finished(model, prepared, recipe.model, card), run_dir.model)
+    check = publishing.reload_check(recipe.model, run_dir.model, prepared, rows, live_logits)
+    seconds = start.clock.seconds()
+    price = recipe.train.gpu_hour_usd
+    result = result.model_copy(
+        update={
+            "reload": check,
+            "seconds": seconds,
+            "peak_memory_bytes": memory.growth_bytes(),
+            "cost_usd": None if price is None else price * result.plan.processes * seconds / 3600,
+        }
+    )
     write_json(run_dir.train_result, result.model_dump())
-    if progress.best_step is not None and result.overfitting is not None:
-        console.say(f"weights of step {chosen}: {result.overfitting.sentence}")
+    if result.overfitting is not None:
+        console.say(f"weights of step {chosen} of {result.steps_done}: {result.overfitting.sentence}")
     return result
 
 
@@ -165,47 +160,3 @@ def _choose_weights(assembled: Assembled, run_dir: RunDir) -> int:
         return progress.step
     publishing.load_weights(assembled.trainer.model, best.path)
     return progress.best_step
-
-
-def _result(recipe: Recipe, inputs: Inputs, assembled: Assembled, ending: _Ending) -> TrainResult:
-    progress, plan = assembled.conductor.progress, assembled.plan
-    seconds_per_step = progress.seconds / max(1, progress.step)
-    reasons = [refusal.reason for refusal in inputs.training.refused]
-    last = progress.train_losses[-plan.steps_per_epoch :]
-    tokens_per_step = plan.total_tokens / plan.steps_per_epoch
-    price = recipe.train.price_per_hour
-    return TrainResult(
-        outcome=progress.stopped or "finished",
-        plan=plan,
-        steps_done=progress.step,
-        chosen_step=progress.step,
-        resumed_from_step=ending.start.manifest.step if ending.start else None,
-        train_loss=sum(last) / len(last),
-        held_out=progress.held_out,
-        best_held_out_loss=progress.best_loss,
-        overfitting=monitor.overfitting_of(progress, plan.steps_per_epoch),
-        forgetting=monitor.forgetting_of(progress.held_out, recipe.train.forgetting_budget),
-        spikes=progress.spikes,
-        seconds=progress.seconds,
-        seconds_per_step=seconds_per_step,
-        tokens_per_second=tokens_per_step / seconds_per_step if seconds_per_step else 0.0,
-        fill=fill_of(plan),
-        peak_memory_bytes=peak_memory_bytes(),
-        cost=None if price is None else price * plan.processes * progress.seconds / 3600,
-        saved_as="full" if recipe.model.method == "full" else "merged" if recipe.model.merge else "adapter",
-        dropped_rows={reason: reasons.count(reason) for reason in sorted(set(reasons))},
-    )
-
-
-def fill_of(plan: Plan) -> float:
-    """Tokens held at once on average, as a share of the limit."""
-    held = plan.total_tokens / plan.steps_per_epoch / plan.micro_batches_per_step / plan.processes
-    return min(1.0, held / plan.micro_batch_tokens)
-
-
-def peak_memory_bytes() -> int:
-    """The most that was held: on the GPU where one is used, else by the process."""
-    if torch.cuda.is_available() and torch.cuda.max_memory_allocated():
-        return int(torch.cuda.max_memory_allocated())
-    scale = 1 if sys.platform == "darwin" else 1024
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * scale

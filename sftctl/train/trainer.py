@@ -2,6 +2,7 @@
 
 # B batch, T tokens, N trained tokens, V vocabulary
 import inspect
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import islice
@@ -58,6 +59,7 @@ class GuardedTrainer(SFTTrainer):  # type: ignore[misc]
         self._after_backward = after_backward
         self._order = _EpochOrder(feed)
         self.micro_losses: list[torch.Tensor] = []
+        self.tokens_of_step = 0
         dataset = Dataset.from_dict({"input_ids": [[0]], "labels": [[0]]})
         super().__init__(model, args, train_dataset=dataset, processing_class=tokenizer)
         self._compact = (
@@ -96,6 +98,7 @@ class GuardedTrainer(SFTTrainer):  # type: ignore[misc]
         if samples and not total:
             raise TrainingDiverged(f"step {self.state.global_step + 1} has no trained token: nothing can be learned.")
         self.micro_losses = []
+        self.tokens_of_step = sum(batch["input_ids"].numel() for batch in samples)
         return samples, total
 
     def compute_loss(
@@ -124,7 +127,9 @@ class GuardedTrainer(SFTTrainer):  # type: ignore[misc]
 
     def evaluate(self, *args: Any, **kwargs: Any) -> dict[str, float]:
         """Held-out loss by sftctl's own scoring: token-weighted, and the same for any batch size."""
+        began = time.perf_counter()
         metrics = self.measure_held_out()
+        metrics["eval_seconds"] = time.perf_counter() - began
         self.log(dict(metrics))
         control: Any = self.control  # type: ignore[has-type]
         self.control = self.callback_handler.on_evaluate(self.args, self.state, control, metrics)

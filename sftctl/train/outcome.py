@@ -1,0 +1,71 @@
+"""The figures of a run, put together for logs/train.json."""
+
+import json
+import time
+from dataclasses import dataclass
+
+from sftctl.run_dir import RunDir
+from sftctl.train import monitor
+from sftctl.train.assembly import Assembled, Recipe
+from sftctl.train.checkpoints import Checkpoint
+from sftctl.train.inputs import Inputs
+from sftctl.train.result import Forecast, Plan, TrainResult
+
+
+@dataclass(frozen=True)
+class Clock:
+    """Wall time of a run over all its starts, from loading to the saved model."""
+
+    began: float
+    earlier: float = 0.0
+
+    def seconds(self) -> float:
+        return self.earlier + time.perf_counter() - self.began
+
+
+def outcome_of(recipe: Recipe, inputs: Inputs, assembled: Assembled, start: Checkpoint | None) -> TrainResult:
+    """All that is known when the last step is done; time, memory and the reload check follow."""
+    progress, plan = assembled.conductor.progress, assembled.plan
+    seconds_per_step = progress.seconds / max(1, progress.step)
+    reasons = [refusal.reason for refusal in inputs.training.refused]
+    last = progress.train_losses[-plan.steps_per_epoch :]
+    tokens_per_step = plan.total_tokens / plan.steps_per_epoch
+    return TrainResult(
+        outcome=progress.stopped or "finished",
+        plan=plan,
+        steps_done=progress.step,
+        chosen_step=progress.step,
+        resumed_from_step=start.manifest.step if start else None,
+        train_loss=sum(last) / len(last),
+        held_out=progress.held_out,
+        best_held_out_loss=progress.best_loss,
+        overfitting=monitor.overfitting_of(progress, plan.steps_per_epoch),
+        forgetting=monitor.forgetting_of(progress.held_out, recipe.train.forgetting_budget),
+        spikes=progress.spikes,
+        seconds=progress.seconds,
+        seconds_per_step=seconds_per_step,
+        tokens_per_second=tokens_per_step / seconds_per_step if seconds_per_step else 0.0,
+        fill=_fill(plan),
+        peak_memory_bytes=0,
+        saved_as="full" if recipe.model.method == "full" else "merged" if recipe.model.merge else "adapter",
+        dropped_rows={reason: reasons.count(reason) for reason in sorted(set(reasons))},
+    )
+
+
+def read_forecast(run_dir: RunDir) -> Forecast | None:
+    """What the smoke test expected, if it ran in this run directory."""
+    try:
+        forecast = json.loads(run_dir.smoke_test_result.read_text(encoding="utf-8"))["forecast"]
+        return Forecast(
+            seconds=forecast["seconds"],
+            peak_memory_bytes=forecast["peak_memory_bytes"],
+            cost_usd=forecast.get("cost_usd"),
+        )
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def _fill(plan: Plan) -> float:
+    """Tokens held at once on average, as a share of the limit."""
+    held = plan.total_tokens / plan.steps_per_epoch / plan.micro_batches_per_step / plan.processes
+    return min(1.0, held / plan.micro_batch_tokens)
