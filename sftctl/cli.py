@@ -2,6 +2,7 @@
 
 import errno
 import json
+import logging
 import os
 import sys
 import traceback
@@ -195,6 +196,7 @@ def _execute(stages: "Sequence[Stage]", recipe: str, overrides: list[str] | None
     main_process = os.environ.get("RANK", "0") == "0"
     verbosity = "quiet" if options.quiet or not main_process else "verbose" if options.verbose else "normal"
     console.configure(verbosity, color=options.color)
+    _send_library_messages_to_the_log()
 
     def work() -> ExitCode:
         from sftctl.pipeline import open_session, run_stages
@@ -208,6 +210,22 @@ def _execute(stages: "Sequence[Stage]", recipe: str, overrides: list[str] | None
         return ending.exit_code
 
     raise typer.Exit(_guarded(work, as_json=options.as_json))
+
+
+class _LogFile(logging.Handler):
+    """Messages of other libraries go to the run's log: ours say what the user can act on."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        console.log_only(f"{record.name}: {record.getMessage()}")
+
+
+def _send_library_messages_to_the_log() -> None:
+    for name in ("TRANSFORMERS_VERBOSITY", "DATASETS_VERBOSITY", "HF_HUB_VERBOSITY"):
+        os.environ.setdefault(name, "error")
+    for name in ("HF_HUB_DISABLE_PROGRESS_BARS", "HF_DATASETS_DISABLE_PROGRESS_BARS", "TQDM_DISABLE"):
+        os.environ.setdefault(name, "1")
+    logging.basicConfig(handlers=[_LogFile()], level=logging.WARNING)
+    logging.captureWarnings(True)
 
 
 def _guarded(work: Callable[[], ExitCode], *, as_json: bool = False) -> ExitCode:
