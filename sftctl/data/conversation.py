@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, NotRequired, TypedDict
@@ -82,16 +82,30 @@ class Conversation:
 
 def content_hash(messages: Iterable[Message]) -> str:
     """16 hex digits of SHA-256 over the turns; equal for equal conversations whatever their source."""
-    return _digest(_CANONICAL.encode(list(messages)))
+    return _digest(_canonical(messages))
 
 
-def conversation_id(source: str, row: Iterable[Message] | dict[str, Any]) -> str:
-    """16 hex digits of SHA-256 over source name and content: the turns, or the raw row where there are none."""
-    content = row if isinstance(row, dict) else list(row)
-    return _digest(f"{source}\0{_CANONICAL.encode(content)}")
+def conversation_id(source: str, messages: Iterable[Message]) -> str:
+    """16 hex digits of SHA-256 over the source's name and the turns."""
+    return _digest(f"{source}\0{_canonical(messages)}")
 
 
-_CANONICAL = json.JSONEncoder(sort_keys=True, ensure_ascii=False)
+def raw_row_id(source: str, row: Mapping[str, Any]) -> str:
+    """16 hex digits of SHA-256 over the source's name and a raw row that is no conversation."""
+    return _digest(f"{source}\0{json.dumps(row, sort_keys=True, ensure_ascii=False, default=str)}")
+
+
+def _canonical(messages: Iterable[Message]) -> str:
+    """A text that only equal turns have: each part behind its length. Half the cost of reading is JSON, so not JSON."""
+    parts = []
+    for message in messages:
+        content = message["content"]
+        parts.append(f"{message['role']}:{len(content)}:{content}")
+        if len(message) > 2:
+            others = {key: value for key, value in message.items() if key not in ("role", "content")}
+            text = json.dumps(others, sort_keys=True, ensure_ascii=False)
+            parts.append(f"+{len(text)}:{text}")
+    return "".join(parts)
 
 
 def _digest(text: str) -> str:

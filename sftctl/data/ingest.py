@@ -1,14 +1,13 @@
 """Raw rows of all sources become conversations; a row that cannot gets a verdict, and the good rows go on."""
 
 import itertools
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Literal
 
 from sftctl import console
 from sftctl.data.bad_row import BadRow
 from sftctl.data.control_tokens import WELL_KNOWN, ControlTokens
-from sftctl.data.conversation import Conversation, Message, conversation_id
+from sftctl.data.conversation import Conversation, Message, conversation_id, raw_row_id
 from sftctl.data.detect import SAMPLE_ROWS, detect_format
 from sftctl.data.formats import Format, make_format
 from sftctl.data.ingested import Blank, Detected, Ingested, Place, Rejected
@@ -51,15 +50,22 @@ class _Reader:
     def __init__(self, tokens: ControlTokens) -> None:
         self.read = Ingested()
         self._tokens = tokens
-        self._equal_rows: Counter[str] = Counter()
+        self._equal_rows: dict[str, int] = {}
 
     def add(self, source: Source) -> bool:
         """Reads a source to its end; True when the end could not be reached."""
-        rows = read_rows(source.path, file_type=source.file_type)
+        rows = read_rows(
+            source.path,
+            file_type=source.file_type,
+            split=source.split,
+            subset=source.subset,
+            revision=source.revision,
+        )
         head = _head(rows)
-        shape = _shape_of(source, [row.value for row in head if isinstance(row, RawRow)])
+        sample = [row.value for row in head if isinstance(row, RawRow)]
+        shape = _shape_of(source, sample)
         if shape:
-            self.read.detected.append(_announce(source, shape))
+            self.read.detected.append(_announce(source, shape, sample))
         row: AnyRow | None = None
         for row in itertools.chain(head, rows):
             self.read.rows_read += 1
@@ -77,7 +83,7 @@ class _Reader:
             messages = _messages(row, shape, self._tokens)
             tags, tools, extra = _companions(row, shape)
         except BadRow as problem:
-            row_id = self._unique(conversation_id(source.name, row))
+            row_id = self._unique(raw_row_id(source.name, row))
             why = (problem.field, problem.reason, problem.message)
             self.read.rejected.append(Rejected(row_id, source.name, place, *why, row))
             return
@@ -93,8 +99,8 @@ class _Reader:
 
     def _unique(self, row_id: str) -> str:
         """`id`, `id#2`, `id#3` for equal rows, in the order of reading."""
-        self._equal_rows[row_id] += 1
-        count = self._equal_rows[row_id]
+        count = self._equal_rows.get(row_id, 0) + 1
+        self._equal_rows[row_id] = count
         return row_id if count == 1 else f"{row_id}#{count}"
 
 
@@ -119,9 +125,9 @@ def _shape_of(source: Source, sample: Sequence[Mapping[str, Any]]) -> Format | N
     return detect_format(sample, f"source {source.name} ({source.path})") if sample else None
 
 
-def _announce(source: Source, shape: Format) -> Detected:
+def _announce(source: Source, shape: Format, sample: Sequence[Mapping[str, Any]]) -> Detected:
     automatic = source.format == "auto" and not source.fields
-    columns = tuple(shape.column_of.values())
+    columns = tuple(name for name in shape.column_of.values() if any(name in row for row in sample))
     console.say(f"{source.name}: {source.path} is read as {shape.type} ({', '.join(columns)})")
     return Detected(source.name, shape.type, columns, automatic)
 

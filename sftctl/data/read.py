@@ -1,25 +1,50 @@
 """Any supported file, standard input or hub data set becomes a stream of rows, each with its line."""
 
-import gzip
 import io
-import sys
-from collections.abc import Iterator
+import re
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import IO, Any
 
+from sftctl.data.byte_streams import STANDARD_INPUT, open_bytes
+from sftctl.data.read_csv import read_csv
+from sftctl.data.read_hub import read_hub
+from sftctl.data.read_json import read_json
 from sftctl.data.read_jsonl import read_jsonl, read_text_lines
+from sftctl.data.read_parquet import read_parquet
 from sftctl.data.rows import AnyRow, RawRow, UnreadableRow
 from sftctl.data.source import FileType
 from sftctl.errors import DataUnusable, UsageError
 
-_TYPE_OF_ENDING: dict[str, FileType] = {".jsonl": "jsonl", ".ndjson": "jsonl", ".txt": "txt"}
-_READERS = {"jsonl": read_jsonl, "txt": read_text_lines}
+_READERS: dict[str, Callable[[IO[bytes]], Iterator[AnyRow]]] = {
+    "jsonl": read_jsonl,
+    "json": read_json,
+    "csv": read_csv,
+    "parquet": read_parquet,
+    "txt": read_text_lines,
+}
+_ENDINGS = {".jsonl": "jsonl", ".ndjson": "jsonl", ".json": "json", ".csv": "csv", ".parquet": "parquet", ".txt": "txt"}
+_HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[\w.-]+")
 
 
-def read_rows(path: str, *, file_type: FileType = "auto") -> Iterator[AnyRow]:
-    """Every row of a source in its order; a line that cannot be read comes as such, and reading goes on behind it."""
-    with _open(path) as stream:
-        yield from _READERS[file_type if file_type != "auto" else _type_of(path)](stream)
+def read_rows(
+    path: str,
+    *,
+    file_type: FileType = "auto",
+    split: str = "train",
+    subset: str | None = None,
+    revision: str | None = None,
+) -> Iterator[AnyRow]:
+    """Every row of a source in its order; a line that cannot be read comes as such, and reading goes on behind it.
+
+    `split`, `subset` and `revision` are for hub data sets and for folders of data files.
+    """
+    if file_type == "auto" and _read_by_datasets(path):
+        yield from read_hub(path, split=split, subset=subset, revision=revision)
+        return
+    with open_bytes(path) as stream:
+        kind = file_type if file_type != "auto" else _kind_of(path, stream)
+        yield from _READERS[kind](stream)
 
 
 def read_values(path: str, *, file_type: FileType = "auto") -> list[dict[str, Any]]:
@@ -27,28 +52,27 @@ def read_values(path: str, *, file_type: FileType = "auto") -> list[dict[str, An
     values = []
     for row in read_rows(path, file_type=file_type):
         if isinstance(row, UnreadableRow):
-            raise DataUnusable(f"{path}:{row.line}: {row.message}")
+            raise DataUnusable(f"{path}:{row.line}: {row.message} [{row.reason}]")
         if isinstance(row, RawRow):
             values.append(row.value)
     return values
 
 
-def _type_of(path: str) -> FileType:
-    name = path.removesuffix(".gz")
-    ending = Path(name).suffix.lower()
-    if path == "-":
-        return "jsonl"
-    if ending not in _TYPE_OF_ENDING:
-        raise UsageError(f"{path}: the ending does not say what the file is; set file_type")
-    return _TYPE_OF_ENDING[ending]
+def _read_by_datasets(path: str) -> bool:
+    """A folder, or what looks like org/name and is no file here."""
+    local = Path(path)
+    return local.is_dir() or (_ending(path) not in _ENDINGS and not local.exists() and bool(_HUB_ID.fullmatch(path)))
 
 
-def _open(path: str) -> BinaryIO:
-    if path == "-":
-        return sys.stdin.buffer
-    try:
-        if path.endswith(".gz"):
-            return io.BufferedReader(gzip.open(path))
-        return open(path, "rb")
-    except FileNotFoundError as problem:
-        raise UsageError(f"{path}: there is no such file") from problem
+def _kind_of(path: str, stream: io.BufferedReader) -> str:
+    """By the ending of the name; standard input has none and is known by how it starts."""
+    if path == STANDARD_INPUT:
+        start = stream.peek(4)
+        return "parquet" if start.startswith(b"PAR1") else "json" if start.lstrip()[:1] == b"[" else "jsonl"
+    if _ending(path) not in _ENDINGS:
+        raise UsageError(f"{path}: its ending is none of {', '.join(_ENDINGS)} (each also .gz). Set file_type")
+    return _ENDINGS[_ending(path)]
+
+
+def _ending(path: str) -> str:
+    return Path(path.lower().removesuffix(".gz")).suffix

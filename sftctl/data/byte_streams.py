@@ -1,0 +1,60 @@
+"""Opens a file or standard input as bytes, and unpacks gzip whatever the file is called."""
+
+import gzip
+import io
+import sys
+import zlib
+from typing import Any, BinaryIO
+
+from sftctl.data.lines import TornArchive
+from sftctl.errors import StorageFailed, UsageError
+
+STANDARD_INPUT = "-"
+
+_GZIP_MAGIC = b"\x1f\x8b"
+_BUFFER_BYTES = 1 << 20
+
+
+def open_bytes(path: str) -> io.BufferedReader:
+    """The unpacked content of a file, or of standard input for `-`; UsageError when it cannot be opened."""
+    try:
+        if path == STANDARD_INPUT:
+            packed = open(sys.stdin.fileno(), "rb", _BUFFER_BYTES, closefd=False)  # noqa: SIM115 - the caller closes it
+        else:
+            packed = open(path, "rb", _BUFFER_BYTES)  # noqa: SIM115
+    except (FileNotFoundError, IsADirectoryError, PermissionError) as problem:
+        raise UsageError(f"{path}: {(problem.strerror or 'cannot be opened').lower()}. Check its path") from problem
+    if packed.peek(2)[:2] == _GZIP_MAGIC:
+        return io.BufferedReader(_Unpacked(packed, path), _BUFFER_BYTES)
+    return packed
+
+
+class _Unpacked(io.RawIOBase):
+    """A gzip stream whose damage is told as TornArchive."""
+
+    def __init__(self, packed: BinaryIO, path: str) -> None:
+        self._packed = packed
+        self._gzip = gzip.GzipFile(fileobj=packed)
+        self._path = path
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        try:
+            piece = self._gzip.read1(len(buffer))
+        except EOFError as problem:
+            message = "the gzip file ends too early: copy it again, or keep what is left with `gzip -dc FILE > NEW`"
+            raise TornArchive("truncated_gzip", message) from problem
+        except (zlib.error, gzip.BadGzipFile) as problem:
+            raise TornArchive("damaged_gzip", f"the gzip file is damaged ({problem}): copy it again") from problem
+        except OSError as problem:
+            raise StorageFailed(f"{self._path}: cannot be read: {problem.strerror}") from problem
+        buffer[: len(piece)] = piece
+        return len(piece)
+
+    def close(self) -> None:
+        if not self.closed:
+            self._gzip.close()
+            self._packed.close()
+        super().close()
