@@ -194,7 +194,9 @@ def main() -> None:
 def _execute(stages: "Sequence[Stage]", recipe: str, overrides: list[str] | None, options: "Options") -> None:
     """Run stages of one recipe and end the process with the exit code of what happened."""
     main_process = os.environ.get("RANK", "0") == "0"
-    verbosity = "quiet" if options.quiet or not main_process else "verbose" if options.verbose else "normal"
+    verbosity: console.Verbosity = (
+        "quiet" if options.quiet or not main_process else "verbose" if options.verbose else "normal"
+    )
     console.configure(verbosity, color=options.color)
     _send_library_messages_to_the_log()
 

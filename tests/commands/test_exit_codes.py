@@ -1,0 +1,113 @@
+"""Every exit code that needs no trained model, as a shell sees it."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+from tests.commands.shell import sftctl
+from tests.test_run_dir import HOLD_THE_LOCK
+
+QUESTIONS = [f"What is the fee of plan number {n}, please?" for n in range(40)]
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """A working folder with forty good rows and a recipe for them."""
+    rows = [{"question": question, "answer": f"It is {n} euros a month."} for n, question in enumerate(QUESTIONS)]
+    (tmp_path / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    sources = "sources: [{name: desk, path: rows.jsonl}]"
+    recipe = f"name: desk\nmodel: {{path: builtin:tiny}}\ncurate: {{{sources}, hold_out: {{rows: 5}}}}\n"
+    (tmp_path / "recipe.yaml").write_text(recipe, encoding="utf-8")
+    return tmp_path
+
+
+def test_0_and_the_path_of_what_was_made_alone_on_standard_output(folder):
+    ran = sftctl("curate", "recipe.yaml", cwd=folder)
+    assert (ran.exit_code, ran.stdout) == (0, "runs/desk/data/train.jsonl\n")
+    assert "next: sftctl smoke-test recipe.yaml" in ran.stderr
+    rows = (folder / "runs/desk/data/train.jsonl").read_text(encoding="utf-8").splitlines()
+    held_out = (folder / "runs/desk/data/held_out.jsonl").read_text(encoding="utf-8").splitlines()
+    assert (len(rows), len(held_out)) == (35, 5)
+
+    again = sftctl("curate", "recipe.yaml", cwd=folder)
+    assert "done already and nothing changed since" in again.stderr
+
+    document = sftctl("curate", "recipe.yaml", "--json", "-q", cwd=folder)
+    assert (document.exit_code, document.stderr) == (0, "")
+    assert document.document["schema_version"] == 1
+
+
+def test_1_when_the_gate_on_dropped_rows_fails_and_the_result_is_there(folder):
+    ran = sftctl("curate", "recipe.yaml", "curate.filters=[{rule: length, min_tokens: 900}]", cwd=folder)
+    assert ran.exit_code == 1
+    assert "curate.max_dropped_fraction" in ran.stderr
+    assert (folder / "runs/desk/data/curate.json").exists()
+
+
+def test_2_for_a_recipe_with_an_unknown_key(folder):
+    ran = sftctl("train", "recipe.yaml", "train.lerning_rate=1", cwd=folder)
+    assert (ran.exit_code, ran.stdout) == (2, "")
+    assert "unknown key `lerning_rate` in `train`; did you mean `learning_rate`?" in ran.stderr
+    assert not (folder / "runs").exists()
+
+
+def test_2_for_a_stage_whose_input_is_missing_with_the_command_to_run(folder):
+    ran = sftctl("train", "recipe.yaml", "seed=3", cwd=folder)
+    assert ran.exit_code == 2
+    assert "train needs curate, which has not run in runs/desk. Run: sftctl curate recipe.yaml seed=3" in ran.stderr
+
+
+def test_2_for_a_stage_whose_input_is_stale_naming_what_changed(folder):
+    assert sftctl("curate", "recipe.yaml", "-q", cwd=folder).exit_code == 0
+    ran = sftctl("train", "recipe.yaml", "curate.hold_out.rows=6", cwd=folder)
+    assert ran.exit_code == 2
+    assert "train needs curate, which is stale (curate.hold_out.rows changed since)" in ran.stderr
+
+
+def test_2_under_a_launcher_for_a_command_of_one_process(folder):
+    ran = sftctl("curate", "recipe.yaml", cwd=folder, env={"WORLD_SIZE": "2", "RANK": "0"})
+    assert ran.exit_code == 2
+    assert "only train and smoke-test run under torchrun" in ran.stderr
+
+
+def test_4_when_too_many_rows_are_bad_with_their_verdicts(folder):
+    bad = "".join("{not json\n" for _ in range(20))
+    (folder / "rows.jsonl").write_text(bad + (folder / "rows.jsonl").read_text())
+    ran = sftctl("curate", "recipe.yaml", "--json", cwd=folder)
+    assert ran.exit_code == 4
+    assert ran.document["error"]["kind"] == "DataUnusable"
+    assert ran.document["error"]["exit_code"] == 4
+    assert "rows.jsonl" in ran.stderr
+
+
+def test_8_for_a_gpu_that_is_not_there(folder):
+    ran = sftctl("train", "recipe.yaml", "model.device=cuda", "train.rows=rows.jsonl", cwd=folder)
+    assert ran.exit_code == 8
+
+
+def test_73_while_another_process_holds_the_run(folder):
+    run_dir = folder / "runs" / "desk"
+    holder = subprocess.Popen([sys.executable, "-c", HOLD_THE_LOCK, str(run_dir)], stdout=subprocess.PIPE, text=True)
+    try:
+        assert holder.stdout.readline() == "held\n"
+        ran = sftctl("curate", "recipe.yaml", cwd=folder)
+    finally:
+        holder.kill()
+        holder.wait()
+    assert ran.exit_code == 73
+    assert f"in use by `sftctl train` (process {holder.pid}" in ran.stderr
+
+
+def test_74_when_the_run_directory_cannot_be_written(folder):
+    (folder / "runs").write_text("a file where the folder should be")
+    ran = sftctl("curate", "recipe.yaml", cwd=folder)
+    assert ran.exit_code == 74
+    assert "runs/desk" in ran.stderr
+
+
+def test_a_recipe_on_standard_input_is_read(folder):
+    text = (folder / "recipe.yaml").read_text()
+    ran = sftctl("curate", "-", "name=piped", cwd=folder, stdin=text)
+    assert (ran.exit_code, ran.stdout) == (0, "runs/piped/data/train.jsonl\n")
