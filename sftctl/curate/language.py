@@ -5,11 +5,14 @@ from collections import Counter
 
 UNKNOWN = "unknown"
 
-SAMPLE_CHARACTERS = 600
+SAMPLE_CHARACTERS = 400
 """As much of a text as the guess reads."""
 
-MIN_WORDS = 8
+MIN_WORDS = 12
 """Fewer words than this say nothing about a language."""
+
+MIN_COMMON_WORDS = 4
+"""Different common words of a language that a text must hold."""
 
 _SCRIPTS: tuple[tuple[str, re.Pattern[str]], ...] = (
     ("ja", re.compile(r"[\u3040-\u30ff]")),
@@ -32,7 +35,7 @@ _COMMON_WORDS: dict[str, str] = {
     "it": "il di che è per una con non sono del della gli nel più anche alla dei questo come ma le lo dal",
     "pt": "os as um uma não com por para que do da em mais dos das ao são você seu sua também foi como é",
     "nl": "de het een en van is dat op te zijn met voor niet aan er ook als maar om door naar wordt bij",
-    "pl": "i w na z nie się do jest to że jak po od dla przez są lub tym oraz ich może być",
+    "pl": "nie się jest że jak dla przez są lub tym oraz ich może być jako tego które który także",
     "sv": "och att det som en är av för på med den inte till ett har om kan från eller vi så",
     "da": "og at det som en er af for på med den ikke til et har om kan fra eller vi så der",
     "tr": "ve bir bu için ile da de olarak çok olan daha gibi en ne kadar sonra her ya olduğu",
@@ -45,8 +48,6 @@ for _language, _words in _COMMON_WORDS.items():
     for _word in _words.split():
         _LANGUAGES_OF_WORD.setdefault(_word, []).append(_language)
 
-_WORD = re.compile(r"[^\W\d_]+")
-
 
 def guess_language(text: str) -> str:
     """A two-letter code, or `unknown`: too little text, code, or no language that stands out."""
@@ -55,12 +56,14 @@ def guess_language(text: str) -> str:
         script = _script(sample)
         if script:
             return script
-    words = _WORD.findall(sample.lower())
+    words = sample.lower().split()
     if len(words) < MIN_WORDS:
         return UNKNOWN
-    hits = Counter(language for word in words for language in _LANGUAGES_OF_WORD.get(word, ()))
+    hits: Counter[str] = Counter()
+    for word in set(words):
+        hits.update(_LANGUAGES_OF_WORD.get(word, ()))
     ranked = sorted(hits.items(), key=lambda item: (-item[1], item[0]))
-    if not ranked or ranked[0][1] < 0.12 * len(words):
+    if not ranked or ranked[0][1] < MIN_COMMON_WORDS or ranked[0][1] < 0.08 * len(words):
         return UNKNOWN
     if len(ranked) > 1 and ranked[0][1] < 1.5 * ranked[1][1]:
         return UNKNOWN

@@ -13,33 +13,35 @@ from sftctl.data.conversation import Conversation, Message
 
 Repair = Literal["special_token", "template_leftover", "mojibake", "nfc"]
 
-# Written by tokenizers and chat templates, by nobody else. `<s>` and `</s>` are also HTML and are looked at apart.
+# Written by tokenizers and chat templates, and by nobody else at either end of a text.
 _TOKEN = (
     r"<\|(?:endoftext|end_of_text|begin_of_text|startoftext|im_end|eot_id|eom_id|end|end_of_turn|eos|bos|pad|return)\|>"
-    r"|<(?:eos|bos|pad|unk|end_of_turn)>"
+    r"|<(?:eos|bos|pad|end_of_turn)>"
     r"|<｜(?:end▁of▁sentence|begin▁of▁sentence)｜>"
     r"|\[(?:EOS|BOS|PAD)\]"
 )
-_ROLE_OPENING = (
-    r"<\|im_start\|>(?:assistant|user|system)?\n?"
+_OPENING = (
+    r"<\|im_start\|>(?:assistant|user|system)?"
     r"|<\|start_header_id\|>(?:assistant|user|system)<\|end_header_id\|>"
-    r"|<start_of_turn>(?:model|user)\n?"
+    r"|<start_of_turn>(?:model|user)?"
     r"|<\|(?:assistant|user|system)\|>"
 )
-_TOKENS_AT_END = re.compile(rf"\s*(?:(?:{_TOKEN})\s*)+\Z")
-_TOKENS_AT_START = re.compile(rf"\A\s*(?:(?:{_TOKEN}|{_ROLE_OPENING})\s*)+")
-_SENTENCE_END = re.compile(r"\s*(?:</s>\s*)+\Z")
-_SENTENCE_START = re.compile(r"\A\s*(?:<s>\s*)+")
+_AT_END = re.compile(rf"(?:{_TOKEN}|{_OPENING}|\[/INST\])\Z")
+_AT_START = re.compile(rf"(?:{_TOKEN}|{_OPENING}|\[INST\])\s*")
+_LONGEST_TOKEN = 60
 
-_ANSWER_HEADING = re.compile(r"\A\s*#{2,3} ?(?:Response|Answer|Output|Assistant): *\n?\s*")
-_HEADING_AT_END = re.compile(r"\s*\n#{2,3} ?(?:Response|Instruction|Input|Human|User|Assistant|End):?\s*\Z")
+_ANSWER_HEADING = re.compile(r"\s*#{2,3} ?(?:Response|Answer|Output|Assistant): *\n?\s*")
+_HEADING_AT_END = re.compile(r"\n#{2,3} ?(?:Response|Instruction|Input|Human|User|Assistant|End):?\Z")
 _ALPACA = re.compile(
-    r"\A(?:Below is an instruction that describes a task.{0,160}?\n\s*)?"
+    r"\A\s*(?:Below is an instruction that describes a task[^\n]{0,160}\n\s*)?"
     r"### ?Instruction:\s*\n?(?P<instruction>.+?)"
     r"(?:\n\s*### ?Input:\s*\n?(?P<input>.*?))?"
     r"\n\s*### ?Response:\s*\Z",
     re.DOTALL,
 )
+
+# A lead byte of UTF-8 before a continuation byte, as Latin-1, Windows-1252 or Windows-1251 show them; or a C1 control.
+_SUSPECT = re.compile("[\xc2-\xf4][\x80-\xbf€‚ƒ„…†‡ˆ‰Š‹ŒŽ‘’“”•–—˜™š›œžŸ]|[\x80-\x9f]|вЂ")
 
 _MOJIBAKE = ftfy.TextFixerConfig(
     unescape_html=False,
@@ -55,7 +57,7 @@ _MOJIBAKE = ftfy.TextFixerConfig(
 
 @dataclass(frozen=True, slots=True)
 class Repaired:
-    """The row as it goes on, and what was mended, each kind once, in the order of `Repair`."""
+    """The row as it goes on, and what was mended, each kind once."""
 
     conversation: Conversation
     repairs: tuple[Repair, ...]
@@ -64,50 +66,79 @@ class Repaired:
 def repair(conversation: Conversation) -> Repaired:
     """The same row, not a copy, where nothing needed mending; id, source and extra are never changed."""
     messages: list[Message] = []
-    repairs: list[Repair] = []
+    repairs: dict[Repair, None] = {}
     for message in conversation.messages:
         text = message["content"]
         for name, mend in _MENDERS:
             mended = mend(text, message["role"])
             if mended != text:
                 text = mended
-                repairs.append(name)
-        messages.append(message if text == message["content"] else {**message, "content": text})
+                repairs[name] = None
+        messages.append(message if text is message["content"] else {**message, "content": text})
     if not repairs:
         return Repaired(conversation, ())
-    return Repaired(replace(conversation, messages=tuple(messages)), tuple(dict.fromkeys(repairs)))
+    return Repaired(replace(conversation, messages=tuple(messages)), tuple(repairs))
 
 
 def _without_special_tokens(text: str, role: str) -> str:
-    if "<" not in text and "[" not in text:
+    """Also takes off the white space that surrounded a token, and no other."""
+    while (end := text.rstrip()) and end[-1] in ">]":
+        found = _AT_END.search(end, max(0, len(end) - _LONGEST_TOKEN))
+        if found is None:
+            break
+        text = end[: found.start()].rstrip()
+    while (start := text.lstrip()) and start[0] in "<[":
+        found = _AT_START.match(start)
+        if found is None:
+            break
+        text = start[found.end() :]
+    return _without_sentence_marks(text)
+
+
+def _without_sentence_marks(text: str) -> str:
+    """`<s>` and `</s>` at the ends; a pair of them inside a text is HTML and stays."""
+    if "s>" not in text:
         return text
-    text = _TOKENS_AT_END.sub("", text)
-    text = _TOKENS_AT_START.sub("", text)
-    if text.count("</s>") > text.count("<s>"):
-        text = _SENTENCE_END.sub("", text)
-    if text.count("<s>") > text.count("</s>"):
-        text = _SENTENCE_START.sub("", text)
+    end = text.rstrip()
+    while end.endswith("</s>") and end.count("</s>") > len(re.findall(r"<s[ >]", end[4:])):
+        text = end = end.removesuffix("</s>").rstrip()
+    if text.lstrip().startswith("<s>") and text.count("<s>") > text.count("</s>"):
+        text = text.lstrip().removeprefix("<s>").lstrip()
     return text
 
 
 def _without_template(text: str, role: str) -> str:
     if "##" not in text:
         return text
-    if role in ("user", "document"):
-        wrapped = _ALPACA.match(text)
-        if wrapped:
-            parts = [wrapped["instruction"].strip(), (wrapped["input"] or "").strip()]
-            return "\n\n".join(part for part in parts if part)
-    if role == "assistant":
-        text = _ANSWER_HEADING.sub("", text)
-    return _HEADING_AT_END.sub("", text)
+    if role in ("user", "document") and (wrapped := _ALPACA.match(text)):
+        parts = [wrapped["instruction"].strip(), (wrapped["input"] or "").strip()]
+        return "\n\n".join(part for part in parts if part)
+    if role == "assistant" and (heading := _ANSWER_HEADING.match(text)):
+        text = text[heading.end() :]
+    end = text.rstrip()
+    while found := _HEADING_AT_END.search(end, max(0, len(end) - _LONGEST_TOKEN)):
+        text = end = end[: found.start()].rstrip()
+    return text
 
 
 def _without_mojibake(text: str, role: str) -> str:
-    if text.isascii() or not is_bad(text):
+    """UTF-8 that was read as Latin-1 or Windows-1252, undone; units and letters of other languages stay."""
+    if text.isascii() or not _SUSPECT.search(text) or not is_bad(text):
         return text
     fixed: str = ftfy.fix_text(text, _MOJIBAKE)
-    return fixed
+    return text if _lonely_new_letters(text, fixed) else fixed
+
+
+def _lonely_new_letters(text: str, fixed: str) -> bool:
+    """Whether undoing made rare letters that touch no other letter: `0.5 Å²` becomes `0.5 Ų`, which nobody wrote."""
+    new = set(fixed) - set(text)
+    for index, character in enumerate(fixed):
+        if character not in new or not 0x100 <= ord(character) < 0x1000 or 0x370 <= ord(character) < 0x400:
+            continue
+        around = fixed[max(0, index - 1) : index] + fixed[index + 1 : index + 2]
+        if not any(neighbour.isalpha() and (neighbour.isascii() or neighbour in new) for neighbour in around):
+            return True
+    return False
 
 
 def _composed(text: str, role: str) -> str:

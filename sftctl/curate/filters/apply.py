@@ -5,17 +5,23 @@ from dataclasses import dataclass
 from typing import Literal
 
 from sftctl.curate.facts import CorpusFacts
+from sftctl.curate.filters.pii import PersonalData
+from sftctl.curate.filters.refusal import Refusal
 from sftctl.curate.filters.rules import FilterRule
 from sftctl.data.conversation import Conversation
 
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """`reason` is set for a dropped row only; `flags` are the reasons of the rules that only flag."""
+    """`reason` is set for a dropped row only; `flags` are the reasons of the rules that do not drop.
+
+    `redacted` is the row to go on with where personal data was replaced in it, and else None.
+    """
 
     action: Literal["keep", "drop", "flag"]
     reason: str | None = None
     flags: tuple[str, ...] = ()
+    redacted: Conversation | None = None
 
 
 def apply_filters(
@@ -23,8 +29,25 @@ def apply_filters(
 ) -> list[Judgement]:
     """One judgement a conversation. The first rule that drops ends it: a dropped row carries no flags."""
     dropping = [rule for rule in rules if rule.action == "drop"]
-    flagging = [rule for rule in rules if rule.action == "flag"]
+    flagging = [rule for rule in rules if rule.action in ("flag", "redact")]
     return [_judge(conversation, dropping, flagging, facts) for conversation in conversations]
+
+
+def share_warnings(judgements: Sequence[Judgement], rules: Sequence[FilterRule]) -> tuple[str, ...]:
+    """A sentence for each limited flag that more of the kept rows carry than its rule allows."""
+    kept = [judgement for judgement in judgements if judgement.action != "drop"]
+    sentences = []
+    for rule in rules:
+        if not isinstance(rule, Refusal) or rule.action != "flag":
+            continue
+        flagged = sum(rule.rule in judgement.flags for judgement in kept)
+        if flagged > rule.max_share * len(kept):
+            sentences.append(
+                f"{flagged} of {len(kept)} kept rows ({flagged / len(kept):.1%}) are refusals, more than "
+                f"{rule.max_share:.0%}: the model will learn to refuse. "
+                "Set the filter `refusal` to `drop`, or raise its max_share if that is wanted."
+            )
+    return tuple(sentences)
 
 
 def _judge(
@@ -34,6 +57,13 @@ def _judge(
         reason = rule.judge(conversation, facts)
         if reason is not None:
             return Judgement("drop", reason)
-    reasons = (rule.judge(conversation, facts) for rule in flagging)
-    flags = tuple(reason for reason in reasons if reason is not None)
-    return Judgement("flag", None, flags) if flags else Judgement("keep")
+    flags = []
+    redacted = None
+    for rule in flagging:
+        reason = rule.judge(conversation, facts)
+        if reason is None:
+            continue
+        flags.append(reason)
+        if isinstance(rule, PersonalData) and rule.action == "redact":
+            redacted = rule.redacted(conversation)
+    return Judgement("flag", None, tuple(flags), redacted) if flags else Judgement("keep")

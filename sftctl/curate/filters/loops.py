@@ -1,0 +1,117 @@
+"""Responses that fall into a loop: the same words again and again, or nearly nothing new in a long text."""
+
+import re
+import zlib
+from typing import Literal
+
+from pydantic import Field
+
+from sftctl.curate.facts import CorpusFacts
+from sftctl.curate.filters.rule import Action, Rule, responses
+from sftctl.data.conversation import Conversation
+
+_LIST_NUMBER = re.compile(r"^[ \t]*[0-9]+[.)]", re.MULTILINE)
+_NUMBER = re.compile(r"[0-9]+")
+_SPACES = re.compile(rb"[ \t]{2,}")
+_DIGIT_FREE = re.compile(r"[^0-9\n]{8,}")
+_LETTER = re.compile(r"[^\W\d_]")
+_RULING = re.compile(r"[\s\-_=.|+:]*")
+_REPETITION_ASKED = re.compile(
+    r"\brepeat (?:it|this|that|the|each|every|after|\d+)\b|\b\d+ times\b|\bchant\b|\bmantra\b", re.IGNORECASE
+)
+
+_TAIL_CHARACTERS = 6_000
+"""As much of the end as is searched; a loop that matters is seen in it."""
+
+_SEED_CHARACTERS = 24
+"""Text whose last recurrence gives the period."""
+
+_INNER_ANCHORS = (0.5, 0.75)
+"""Where, besides its end, a text is searched: some loops end in noise, or in a polite closing."""
+
+
+class Loops(Rule):
+    """A stretch that repeats itself at the end (list numbers aside) or inside; or a text that zlib shrinks too well."""
+
+    rule: Literal["loops"] = "loops"
+    action: Action = Field("drop", description="drop the row, flag it in the report, or off")
+    min_repeats: int = Field(
+        4, ge=2, description="how often the last words must recur in a row; twice that inside a text"
+    )
+    min_characters: int = Field(
+        160, ge=1, description="fewest characters the repeats must cover; four times that inside"
+    )
+    max_zlib_ratio: float = Field(
+        0.10, ge=0, lt=1, description="compressed by plain size, below which nothing new is said"
+    )
+    min_zlib_characters: int = Field(1_000, ge=1, description="fewest characters of a text whose zlib ratio counts")
+
+    def judge(self, conversation: Conversation, facts: CorpusFacts) -> str | None:
+        for text in responses(conversation):
+            if len(text) < self.min_characters:
+                continue
+            reason = self._reason(text)
+            if reason is not None and not _REPETITION_ASKED.search(conversation.prompt):
+                return reason
+        return None
+
+    def _reason(self, text: str) -> str | None:
+        tail = text[-_TAIL_CHARACTERS:].rstrip()
+        if _recurs(tail, len(tail), self.min_repeats):
+            unnumbered = _LIST_NUMBER.sub("", tail)
+            if self._loops(unnumbered, len(unnumbered), 1):
+                return "loop_at_end"
+            # Numbers that change from one repeat to the next are often the content: a table, a scale, addresses.
+            counted = _NUMBER.sub("0", unnumbered)
+            if self._loops(counted, len(counted), 6):
+                return "loop_at_end"
+        for share in _INNER_ANCHORS:
+            if not _recurs(tail, int(share * len(tail)), self.min_repeats):
+                continue
+            counted = _NUMBER.sub("0", tail)
+            if self._loops(counted, int(share * len(counted)), 4):
+                return "loop_inside"
+        return "loop_by_zlib" if self._says_nothing_new(text) else None
+
+    def _loops(self, text: str, end: int, strictness: int) -> bool:
+        """Whether text[:end] ends in a period, which may go on after `end`."""
+        start = end - _SEED_CHARACTERS
+        before = text.rfind(text[start:end], 0, end - 1) if start > 0 else -1
+        if before < 0:
+            return False
+        period = start - before
+        covered = _periodic_around(text, end - 1, period)
+        if covered < self.min_characters * strictness or covered < self.min_repeats * min(strictness, 2) * period:
+            return False
+        unit = text[before:start]
+        if len(_LETTER.findall(unit)) >= period / 3:
+            return True
+        # Rows of a table or a drawing repeat; twenty in a row, and long, are more than a drawing needs.
+        return covered >= 4 * self.min_characters and covered >= 20 * period and not _RULING.fullmatch(unit)
+
+    def _says_nothing_new(self, text: str) -> bool:
+        if len(text) < self.min_zlib_characters:
+            return False
+        data = text.encode("utf-8", "surrogatepass")
+        if len(zlib.compress(data, 1)) >= self.max_zlib_ratio * len(data):
+            return False
+        # Padding of tables shrinks to nothing and says nothing about the words.
+        data = _SPACES.sub(b" ", data)
+        return len(data) >= self.min_zlib_characters and len(zlib.compress(data, 1)) < self.max_zlib_ratio * len(data)
+
+
+def _recurs(text: str, end: int, times: int) -> bool:
+    """A quick look: whether the last words before `end`, digits aside, stand in `text` so many times."""
+    runs = _DIGIT_FREE.findall(text, max(0, end - 48), end)
+    return not runs or text.count(max(runs, key=len)) >= times
+
+
+def _periodic_around(text: str, at: int, period: int) -> int:
+    """Length of the longest stretch around `at` in which every character equals the one a period before it."""
+    low = at
+    while low >= period and text[low] == text[low - period]:
+        low -= 1
+    high = at + 1
+    while high < len(text) and text[high] == text[high - period]:
+        high += 1
+    return high - low - 1 + period

@@ -1,0 +1,30 @@
+"""Control tokens inside a text, which repair could not take off an end."""
+
+import re
+from typing import Literal
+
+from pydantic import Field
+
+from sftctl.curate.facts import CorpusFacts
+from sftctl.curate.filters.rule import Action, Rule
+from sftctl.data.conversation import Conversation
+
+# `<s>`, `</s>`, `<pad>` and `[PAD]` inside a text are HTML or talk about tokenizers, and are left.
+_CONTROL = re.compile(
+    r"<\|(?:endoftext|end_of_text|begin_of_text|startoftext|im_start|im_end|eot_id|eom_id|start_header_id|end_header_id"
+    r"|end|end_of_turn|assistant|user|system)\|>|<(?:start|end)_of_turn>|<｜[^｜\n]{1,24}｜>|\[/?INST\]|<</?SYS>>"
+)
+
+
+class SpecialTokens(Rule):
+    """A control token in the middle means that two rows ran into one, or that a template was rendered twice."""
+
+    rule: Literal["special_tokens"] = "special_tokens"
+    action: Action = Field("drop", description="drop the row, flag it in the report, or off")
+
+    def judge(self, conversation: Conversation, facts: CorpusFacts) -> str | None:
+        for turn in conversation.messages:
+            text = turn["content"]
+            if ("<" in text or "[" in text) and _CONTROL.search(text):
+                return "special_token_inside"
+        return None
