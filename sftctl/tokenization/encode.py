@@ -1,5 +1,6 @@
 """Conversation -> input_ids and labels: exactly the assistant's tokens carry loss, or the row is refused."""
 
+from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -43,19 +44,20 @@ def encode_conversation(
     Raises MaskRefused where the mask would be a guess, and where a trained turn has no terminator.
     """
     if messages[0]["role"] == PLAIN_TEXT_ROLE:
-        text = messages[0]["content"] + str(tokenizer.eos_token or "")
-        return _tokenise(text, (Span(0, 0, len(text), tokenizer.eos_token is not None, False),), tokenizer)
+        text, spans = plain_text(messages, tokenizer)
+        return tokenise([text], [spans], tokenizer)[0]
     if train_on == "all_tokens":
         raise MaskRefused("not_plain_text", "train_on: all_tokens is for plain text; this row is a conversation")
-    stops = [stop for stop in (tokenizer.eos_token, *stop_tokens) if stop]
+    stops = [str(stop) for stop in (tokenizer.eos_token, *stop_tokens) if stop]
     found = SpanFinder(messages, Renderer(tokenizer, tools), find_atoms(tokenizer), stops).find()
     spans = found.spans if train_on == "all_assistant" else found.spans[-1:]
     if not allow_missing_eot:
-        _refuse_missing_eot(spans)
-    return _tokenise(found.text, spans, tokenizer)
+        refuse_missing_eot(spans)
+    return tokenise([found.text], [spans], tokenizer)[0]
 
 
-def _refuse_missing_eot(spans: Sequence[Span]) -> None:
+def refuse_missing_eot(spans: Sequence[Span]) -> None:
+    """Raises MaskRefused for a turn without a terminator."""
     for span in spans:
         if not span.has_eot:
             raise MaskRefused(
@@ -65,14 +67,42 @@ def _refuse_missing_eot(spans: Sequence[Span]) -> None:
             )
 
 
-def _tokenise(text: str, spans: tuple[Span, ...], tokenizer: PreTrainedTokenizerBase) -> Encoded:
-    encoding = tokenizer(text, add_special_tokens=False, return_offsets_mapping=True)
-    input_ids: list[int] = encoding["input_ids"]
+def plain_text(messages: Messages, tokenizer: PreTrainedTokenizerBase) -> tuple[str, tuple[Span, ...]]:
+    """Plain text as it is trained: whole, with the tokenizer's eos at its end, and its bos where it adds one."""
+    bos = str(tokenizer.bos_token) if adds_bos(tokenizer) else ""
+    text = bos + messages[0]["content"] + str(tokenizer.eos_token or "")
+    return text, (Span(0, len(bos), len(text), tokenizer.eos_token is not None, False),)
+
+
+def adds_bos(tokenizer: PreTrainedTokenizerBase) -> bool:
+    """Whether the model has seen its bos before every text."""
+    return tokenizer.bos_token_id is not None and tokenizer("a")["input_ids"][:1] == [tokenizer.bos_token_id]
+
+
+def tokenise(
+    texts: Sequence[str], spans: Sequence[tuple[Span, ...]], tokenizer: PreTrainedTokenizerBase
+) -> list[Encoded]:
+    """Ids, and labels where a token lies wholly inside a span; a token astride an edge carries no loss."""
+    if not texts:
+        return []
+    encoding = tokenizer(list(texts), add_special_tokens=False, return_offsets_mapping=True)
+    return [
+        Encoded(input_ids, _labels(input_ids, offsets, row_spans), text, row_spans)
+        for input_ids, offsets, text, row_spans in zip(
+            encoding["input_ids"], encoding["offset_mapping"], texts, spans, strict=True
+        )
+    ]
+
+
+def _labels(input_ids: list[int], offsets: Sequence[tuple[int, int]], spans: Sequence[Span]) -> list[int]:
     labels = [IGNORED] * len(input_ids)
-    for position, (first, last) in enumerate(encoding["offset_mapping"]):
-        for span in spans:
+    for span in spans:
+        # Offsets only grow, so the tokens of a span are found by halving, and looked at near its edges.
+        position = bisect_left(offsets, (span.start, 0))
+        while position < len(offsets) and offsets[position][0] <= span.end:
+            first, last = offsets[position]
             # A token of no width stands behind a space that its offsets leave out.
-            inside = span.start <= first and last <= span.end if first < last else span.start < first <= span.end
-            if inside:
+            if last <= span.end and (first < last or span.start < first):
                 labels[position] = input_ids[position]
-    return Encoded(input_ids, labels, text, spans)
+            position += 1
+    return labels

@@ -11,7 +11,7 @@ from transformers import PreTrainedTokenizerFast
 
 from sftctl.errors import UsageError
 from sftctl.tokenization.config import DataConfig
-from sftctl.tokenization.encode import encode_conversation
+from sftctl.tokenization.encode import adds_bos, encode_conversation
 from sftctl.tokenization.refusal import MaskRefused
 
 TEMPLATE_NAMES = ("chatml", "alpaca", "zephyr")
@@ -63,7 +63,7 @@ def prepare_tokenizer(
         if terminator and config.chat_template is not None and "eos_token" not in str(prepared.chat_template):
             prepared.eos_token = terminator
     own_eos = () if end_of_text is None else (prepared.convert_tokens_to_ids(end_of_text),)
-    prepared.pad_token = _pad_token(prepared)
+    prepared.pad_token = _pad_token(prepared, end_of_text)
     return Prepared(
         tokenizer=prepared,
         stop_token_ids=tuple(dict.fromkeys((*stop_ids, *own_eos, *generation_stop_ids))),
@@ -79,16 +79,12 @@ def _template(name: str, tokenizer: PreTrainedTokenizerFast) -> str:
         if tokenizer.eos_token is None and "eos_token" in text:
             raise UsageError(f"data.chat_template: {name} ends a turn with eos, and the tokenizer has none; use chatml")
         # A base model has seen its bos before every text if its tokenizer adds one.
-        return ("{{- bos_token -}}" if _adds_bos(tokenizer) else "") + text
+        return ("{{- bos_token -}}" if adds_bos(tokenizer) else "") + text
     try:
         return Path(name).read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         known = ", ".join(TEMPLATE_NAMES)
         raise UsageError(f"data.chat_template: {name} is not one of {known}, nor a readable file ({error})") from error
-
-
-def _adds_bos(tokenizer: PreTrainedTokenizerFast) -> bool:
-    return tokenizer.bos_token_id is not None and tokenizer("a")["input_ids"][:1] == [tokenizer.bos_token_id]
 
 
 def _require_template(tokenizer: PreTrainedTokenizerFast) -> None:
@@ -130,12 +126,12 @@ def _add_missing(tokenizer: PreTrainedTokenizerFast, terminator: str | None, con
     return tuple(missing)
 
 
-def _pad_token(tokenizer: PreTrainedTokenizerFast) -> str:
+def _pad_token(tokenizer: PreTrainedTokenizerFast, end_of_text: str | None) -> str:
     """The tokenizer's own, else a reserved or unk token, else eos. Labels are masked by position, so eos is safe."""
     if tokenizer.pad_token is not None:
         return str(tokenizer.pad_token)
     reserved = sorted(token for token in tokenizer.get_added_vocab() if _RESERVED.search(token))
-    found = [*reserved, tokenizer.unk_token, tokenizer.eos_token]
+    found = [*reserved, tokenizer.unk_token, end_of_text, tokenizer.eos_token]
     for token in found:
         if token is not None:
             return str(token)

@@ -17,7 +17,8 @@ TEMPLATE_FAILURES = (TemplateError, TypeError, ValueError, KeyError, IndexError,
 
 # Text that is one symbol to a model: <|im_end|>, <turn|>, </think>, <end▁of▁sentence>, [/INST], <<SYS>>.
 _MARKER = re.compile(
-    r"<\|[^<>\s]{1,48}>|<[^<>\s]{1,48}\|>|<｜[^<>]{1,48}｜>|<</?[A-Z]{2,12}>>|</?[A-Za-z_][\w:.-]{0,48}>|\[/?[A-Z][A-Z_]{1,31}\]"
+    r"<\|[^<>\s]{1,48}>|<[^<>\s]{1,48}\|>|<｜[^<>]{1,48}｜>|<#\w{1,48}#>|<</?[A-Z]{2,12}>>"
+    r"|</?[A-Za-z_][\w:.▁-]{0,48}>|\[/?[A-Z][A-Z_]{1,31}\]|\[\|[^\[\]\s]{1,48}\|\]"
 )
 
 

@@ -29,11 +29,14 @@ class Marked(NamedTuple):
     text: str
     spans: tuple[Span, ...]
     places: tuple[Place, ...]
+    unlike: tuple[str, ...]
+    """Of each span: how the generation prompt goes on where it leaves the rendering; empty where it does not."""
 
 
 class Start(NamedTuple):
     position: int
-    diverges: bool
+    unlike: str | None = None
+    """How the generation prompt goes on where it leaves the rendering; None where it is a prefix of it."""
 
 
 class End(NamedTuple):
@@ -61,16 +64,17 @@ class SpanFinder:
     def find(self) -> Marked:
         """All assistant spans. Raises MaskRefused where a span would be a guess."""
         self._refuse_lost_messages()
-        spans = [self._span(number) for number, message in enumerate(self.messages) if message["role"] == "assistant"]
+        numbers = [number for number, message in enumerate(self.messages) if message["role"] == "assistant"]
+        starts = [self._start(number) for number in numbers]
+        spans = [self._span(number, start) for number, start in zip(numbers, starts, strict=True)]
         self._refuse_overlaps(spans)
-        return Marked(self.text, tuple(spans), tuple(self.places))
+        return Marked(self.text, tuple(spans), tuple(self.places), tuple(start.unlike or "" for start in starts))
 
-    def _span(self, number: int) -> Span:
-        start = self._start(number)
+    def _span(self, number: int, start: Start) -> Span:
         end = self._end(number, start.position)
         if end.position < start.position:
             raise MaskRefused("turn_inside_prompt", f"message {number} ends before the generation prompt does")
-        return Span(number, start.position, end.position, end.has_eot, start.diverges)
+        return Span(number, start.position, end.position, end.has_eot, start.unlike is not None)
 
     def _refuse_lost_messages(self) -> None:
         for number, (message, place) in enumerate(zip(self.messages, self.places, strict=True)):
@@ -104,12 +108,12 @@ class SpanFinder:
         if prompt is None:
             return self._start_by_header(number)
         if self.text.startswith(prompt):
-            return Start(len(prompt), False)
+            return Start(len(prompt))
         length = common_length(prompt, self.text, self.atoms)
         closed = self.render.or_none(before)
         header = prompt[len(closed) :] if closed is not None and prompt.startswith(closed) else None
         if number and length >= max(self._boundary(number), len(prompt) - len(header or prompt)):
-            return Start(length, True)
+            return Start(length, prompt[length : length + 1])
         return self._start_by_tail(number, prompt)
 
     def _boundary(self, number: int) -> int:
@@ -130,7 +134,7 @@ class SpanFinder:
                 here = self.text[previous.end :]
                 length = common_length(tail, here, self.atoms)
                 if length:
-                    return Start(previous.end + length, True)
+                    return Start(previous.end + length, tail[length : length + 1])
         closed = self.render.or_none(self.messages[:number])
         if closed is not None and prompt.startswith(closed) and len(prompt) > len(closed):
             return self._start_behind(number, prompt[len(closed) :])
@@ -151,7 +155,7 @@ class SpanFinder:
             raise MaskRefused(
                 "prompt_not_renderable", f"the chat template cannot render the prompt of message {number}"
             )
-        return Start(start, True)
+        return Start(start, "")
 
     # Where a turn ends ---------------------------------------------------------------------------
 
@@ -199,8 +203,9 @@ class SpanFinder:
                 return stop
             if within and within in common:
                 return common.index(within) + len(within)
-            if within != "" and self.atoms(common):
-                return len(common.rstrip())
+            markers = self.atoms(common)
+            if within != "" and markers:
+                return markers[-1][1]
         else:
             common = ""
         stop = self._first_stop(tail)
@@ -235,9 +240,13 @@ class SpanFinder:
         content = str(self.messages[number].get("content") or "").strip()
         terminator = self._plain_terminator(number)
         tail = self._tail(number, start)
-        if content or not terminator or terminator not in tail:
-            raise MaskRefused("turn_not_located", f"message {number} cannot be located in the rendering")
-        return End(start + tail.index(terminator) + len(terminator), True)
+        if not content and terminator and terminator in tail:
+            end = start + tail.index(terminator) + len(terminator)
+            alone = self.render.or_none(self.messages[: number + 1]) or ""
+            # The terminator of a later empty message must not be taken for this one's.
+            if alone.startswith(self.text[:end]) or alone.rstrip().endswith(self.text[start:end]):
+                return End(end, True)
+        raise MaskRefused("turn_not_located", f"message {number} cannot be located in the rendering")
 
     def _kept_whitespace(self, number: int, tail: str) -> int:
         content = str(self.messages[number].get("content") or "")
