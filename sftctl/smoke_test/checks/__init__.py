@@ -1,0 +1,1 @@
+"""One question a function: it reads the evidence and returns a verdict, the figures behind it, and advice."""

@@ -1,0 +1,50 @@
+"""Does it fit, and would one row decide that?"""
+
+from sftctl.errors import OutOfMemory
+from sftctl.smoke_test.evidence import Evidence
+from sftctl.smoke_test.result import Check
+
+_TIGHT, _FULL = 0.85, 0.95
+_OUTLIER = 8
+_FEWEST_ROWS = 20
+
+
+def peak(evidence: Evidence) -> Check:
+    """The most that was held, the longest rows included, beside what the device has."""
+    name = "memory.peak"
+    rehearsal, machine = evidence.rehearsal, evidence.machine
+    if isinstance(rehearsal.stopped_by, OutOfMemory):
+        return Check(
+            name=name, verdict="fail", evidence=str(rehearsal.stopped_by), advice="see the forecast's other ways"
+        )
+    held = rehearsal.peak_memory_bytes
+    text = f"{_gib(held)} at the peak, the longest rows included"
+    if machine.device_memory_bytes is None:
+        return Check(name=name, verdict="pass", evidence=text)
+    share = held / machine.device_memory_bytes
+    text = f"{text}; {share:.0%} of {_gib(machine.device_memory_bytes)} ({machine.device_name})"
+    if share > _FULL:
+        advice = "lower train.micro_batch, set train.gradient_checkpointing=true, or use model.method=lora"
+        return Check(name=name, verdict="fail", evidence=text, advice=advice)
+    advice = "little is left: lower train.micro_batch" if share > _TIGHT else ""
+    return Check(name=name, verdict="warn" if share > _TIGHT else "pass", evidence=text, advice=advice)
+
+
+def longest_row(evidence: Evidence) -> Check:
+    """One row far longer than all others sets the memory of the whole run."""
+    name = "memory.longest_row"
+    lengths = sorted(len(row.input_ids) for row in evidence.inputs.training.rows)
+    longest, others = lengths[-1], lengths[:-1]
+    if len(others) < _FEWEST_ROWS:
+        return Check(name=name, verdict="skipped", evidence=f"{len(lengths)} rows are too few to call one an outlier")
+    usual = others[int(0.99 * (len(others) - 1))]
+    text = f"longest row {longest} tokens, 99 % of the others within {usual}"
+    if longest < _OUTLIER * usual:
+        return Check(name=name, verdict="pass", evidence=text)
+    row = max(evidence.inputs.training.rows, key=lambda row: len(row.input_ids))
+    advice = f"look at the row {row.id}; set data.max_length={2 * usual} to leave such rows out"
+    return Check(name=name, verdict="fail", evidence=text, advice=advice)
+
+
+def _gib(size: int) -> str:
+    return f"{size / 2**30:.2f} GiB"

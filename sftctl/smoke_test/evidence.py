@@ -1,0 +1,55 @@
+"""All that the checks look at, gathered before the first of them runs."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from sftctl.data.conversation import Conversation
+from sftctl.model.scoring import RowLoss
+from sftctl.smoke_test.machine import Machine
+from sftctl.smoke_test.rehearsal import Rehearsal
+from sftctl.smoke_test.snapshot import Questions, Snapshot
+from sftctl.tokenization.config import DataConfig
+from sftctl.train.assembly import Recipe
+from sftctl.train.inputs import Inputs
+
+
+@dataclass(frozen=True)
+class TemplateComparison:
+    """The model's loss on the same responses under the recipe's template and under its own."""
+
+    recipe: Sequence[RowLoss]
+    own: Sequence[RowLoss]
+
+
+@dataclass(frozen=True)
+class PromptComparison:
+    """The loss of the same responses behind their own prompts, and behind those of other rows."""
+
+    own: Sequence[RowLoss]
+    other: Sequence[RowLoss]
+
+
+@dataclass(frozen=True)
+class Reload:
+    """The saved checkpoint read back: the largest difference of a logit, or why it could not be read."""
+
+    max_logit_difference: float | None
+    problem: str | None
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """`after` is None where the steps ended in an error that leaves nothing to ask."""
+
+    recipe: Recipe
+    data: DataConfig
+    inputs: Inputs
+    conversations: Mapping[str, Conversation]
+    questions: Questions
+    rehearsal: Rehearsal
+    before: Snapshot
+    after: Snapshot | None
+    prompts: PromptComparison | None
+    own_template: TemplateComparison | None
+    reload: Reload | None
+    machine: Machine

@@ -1,0 +1,90 @@
+"""What the smoke test leaves in smoke_test/smoke_test.json: checks, answers, forecast."""
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict
+
+Verdict = Literal["pass", "warn", "fail", "skipped"]
+
+
+class _Record(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Check(_Record):
+    """One question, its answer, the figures behind it, and what to do where it is not a pass."""
+
+    name: str
+    verdict: Verdict
+    evidence: str
+    advice: str = ""
+
+
+class Answer(_Record):
+    """One held-out prompt, answered greedily before and after the steps."""
+
+    id: str
+    prompt: str
+    reference: str
+    before: str
+    after: str
+    stopped: bool
+
+
+class MemoryUse(_Record):
+    """What one way to train would hold, in bytes; `activations` were measured where `measured` is true."""
+
+    way: str
+    weights: int
+    gradients: int
+    optimizer: int
+    activations: int
+    measured: bool
+    fits: bool | None
+
+    @property
+    def total(self) -> int:
+        return self.weights + self.gradients + self.optimizer + self.activations
+
+
+class Forecast(_Record):
+    """What `sftctl train` will take."""
+
+    steps: int
+    tokens: int
+    trained_tokens: int
+    tokens_per_second: float
+    seconds: float
+    training_seconds: float
+    evaluation_seconds: float
+    saving_seconds: float
+    peak_memory_bytes: int
+    device_memory_bytes: int | None
+    checkpoint_bytes: int
+    cost_usd: float | None
+    floating_point_operations: float
+    floor_seconds: float | None
+    other_ways: tuple[MemoryUse, ...] = ()
+
+
+class SmokeTestResult(_Record):
+    """The whole file."""
+
+    schema_version: Literal[1] = 1
+    passed: bool
+    checks: tuple[Check, ...]
+    steps: int
+    losses: tuple[float | None, ...]
+    seconds: float
+    preview: tuple[str, ...] = ()
+    answers: tuple[Answer, ...] = ()
+    forecast: Forecast | None = None
+
+    @classmethod
+    def without_steps(cls, failure: Check, seconds: float) -> "SmokeTestResult":
+        """The result where a guard of the data stopped everything else."""
+        return cls(passed=False, checks=(failure,), steps=0, losses=(), seconds=seconds)
+
+    @property
+    def failed(self) -> tuple[Check, ...]:
+        return tuple(check for check in self.checks if check.verdict == "fail")

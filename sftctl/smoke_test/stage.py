@@ -1,0 +1,165 @@
+"""Smoke-test: the real pipeline for a hundred steps, every check on what it left, a forecast, one verdict."""
+
+import itertools
+import random
+import shutil
+import time
+from dataclasses import dataclass, replace
+from typing import Any
+
+from sftctl import console
+from sftctl.data.conversation import read_conversations
+from sftctl.errors import GateFailed
+from sftctl.model.config import ModelConfig
+from sftctl.model.loading import pick_device
+from sftctl.run_dir import RunDir, write_json
+from sftctl.smoke_test import questions as asking
+from sftctl.smoke_test.checks.listing import run_checks
+from sftctl.smoke_test.config import SmokeTestConfig
+from sftctl.smoke_test.evidence import Evidence
+from sftctl.smoke_test.forecast import Timings, forecast_of
+from sftctl.smoke_test.machine import look_at_machine
+from sftctl.smoke_test.questions import Rows
+from sftctl.smoke_test.rehearsal import Limits, Rehearsal, rehearse
+from sftctl.smoke_test.result import Answer, Check, SmokeTestResult
+from sftctl.smoke_test.sample import longest_first
+from sftctl.smoke_test.snapshot import Questions, Snapshot, take_snapshot
+from sftctl.tokenization.config import DataConfig
+from sftctl.train import planning
+from sftctl.train.assembly import Recipe
+from sftctl.train.config import TrainConfig
+from sftctl.train.inputs import Inputs, read_inputs, row_files
+
+
+def smoke_test(
+    config: SmokeTestConfig, train: TrainConfig, model: ModelConfig, data: DataConfig, run_dir: RunDir, seed: int
+) -> SmokeTestResult:
+    """Train a little, look closely, forecast the rest. Raises GateFailed, the result written, when a check fails."""
+    began = time.perf_counter()
+    files = row_files(train, run_dir)
+    try:
+        inputs = read_inputs(train, model, data, run_dir)
+    except GateFailed as gate:
+        dropped = Check(name="data.rows_dropped", verdict="fail", evidence=str(gate))
+        return _concluded(SmokeTestResult.without_steps(dropped, time.perf_counter() - began), run_dir)
+    paths = [path for path in (files.training, files.held_out) if path is not None]
+    conversations = {row.id: row for path in paths for row in read_conversations(path)}
+    result = examine(config, Recipe(train, model, seed), data, Rows(inputs, conversations), run_dir)
+    return _concluded(result, run_dir)
+
+
+def _concluded(result: SmokeTestResult, run_dir: RunDir) -> SmokeTestResult:
+    """Written first, then said, then judged."""
+    write_json(run_dir.smoke_test_result, result.model_dump(mode="json"))
+    console.table("smoke test", ("check", "verdict"), [(check.name, check.verdict) for check in result.checks])
+    for check in result.checks:
+        if check.verdict == "warn":
+            console.warn(f"{check.name}: {check.evidence}. {check.advice}".rstrip(". "))
+    if result.failed:
+        lines = [f"  {check.name}: {check.evidence}. {check.advice}".rstrip(". ") for check in result.failed]
+        raise GateFailed(f"{len(result.failed)} of {len(result.checks)} checks failed:\n" + "\n".join(lines))
+    return result
+
+
+def examine(config: SmokeTestConfig, recipe: Recipe, data: DataConfig, rows: Rows, run_dir: RunDir) -> SmokeTestResult:
+    """All but reading and writing: rehearse on a sample of `rows`, ask before and after, check, forecast."""
+    began = time.perf_counter()
+    rng = random.Random(recipe.seed)
+    questions = asking.questions_of(config, recipe.model, data, rows, rng)
+    limits = _limits(config, recipe, rows.inputs)
+    sample = longest_first(rows.inputs.rows, limits.steps * recipe.train.batch_size, limits.first_rows, rng)
+    training = replace(rows.inputs.training, rows=sample)
+    watched = _Watched(recipe.model, data, rows, questions)
+    rehearsal = rehearse(
+        recipe, replace(rows.inputs, training=training, held_out=[]), rows.inputs, run_dir.smoke_test_scratch,
+        limits, watched.look_before,
+    )  # fmt: skip
+    evidence = _gather(recipe, data, rows, watched, rehearsal, run_dir)
+    shutil.rmtree(run_dir.smoke_test_scratch, ignore_errors=True)
+    checks = run_checks(evidence)
+    return SmokeTestResult(
+        passed=all(check.verdict != "fail" for check in checks),
+        checks=checks,
+        steps=len(rehearsal.steps),
+        losses=tuple(step.loss for step in rehearsal.steps),
+        seconds=time.perf_counter() - began,
+        answers=_answers(evidence),
+        forecast=forecast_of(evidence, watched.timings(evidence)),
+    )
+
+
+@dataclass
+class _Watched:
+    """What is asked of the model as it came, before the first step changes it."""
+
+    model: ModelConfig
+    data: DataConfig
+    rows: Rows
+    questions: Questions
+    before: Snapshot | None = None
+    own_template: Any = None
+    scoring_seconds: float = 0.0
+
+    def look_before(self, model: Any) -> None:
+        self.before = take_snapshot(model, self.rows.inputs.prepared, self.questions)
+        self.own_template = asking.compare_templates(model, self.model, self.data, self.rows, self.questions.probe)
+
+    def timings(self, evidence: Evidence) -> Timings:
+        saved = evidence.rehearsal.checkpoint
+        save = saved.seconds if saved else 0.0
+        return Timings(held_out_pass=self.scoring_seconds, save=save, save_model=2 * save)
+
+
+def _limits(config: SmokeTestConfig, recipe: Recipe, inputs: Inputs) -> Limits:
+    """Never more steps than the run itself; the longest rows that one micro-batch holds come first."""
+    scale = planning.scale_of(inputs, pick_device(recipe.model), 1)
+    packing = recipe.train.packing is not False
+    full = planning.make_plan(recipe.train, recipe.model, scale, seed=recipe.seed, packing=packing)
+    rules = planning.batch_rules(recipe.train, scale, packing=packing)
+    longest = sorted(scale.lengths, reverse=True)[: recipe.train.batch_size]
+    held = [total <= rules.budget for total in itertools.accumulate(longest if packing else [1] * len(longest))]
+    return Limits(min(config.steps, full.steps), 60 * config.time_limit_minutes, first_rows=max(1, sum(held)))
+
+
+def _gather(
+    recipe: Recipe, data: DataConfig, rows: Rows, watched: _Watched, rehearsal: Rehearsal, run_dir: RunDir
+) -> Evidence:
+    assert watched.before is not None
+    questions, prepared = watched.questions, rows.inputs.prepared
+    after = prompts = reload = None
+    if rehearsal.stopped_by is None:
+        after = take_snapshot(rehearsal.model, prepared, questions)
+        prompts = asking.compare_prompts(rehearsal.model, questions.probe, prepared.pad_token_id)
+        reload = asking.reload_checkpoint(rehearsal, questions.probe)
+    return Evidence(
+        recipe=recipe,
+        data=data,
+        inputs=rows.inputs,
+        conversations=rows.conversations,
+        questions=questions,
+        rehearsal=rehearsal,
+        before=watched.before,
+        after=after,
+        prompts=prompts,
+        own_template=watched.own_template,
+        reload=reload,
+        machine=look_at_machine(pick_device(recipe.model), run_dir.root, recipe.train.report_to),
+    )
+
+
+def _answers(evidence: Evidence) -> tuple[Answer, ...]:
+    if evidence.after is None:
+        return ()
+    return tuple(
+        Answer(
+            id=prompt.id,
+            prompt=prompt.text,
+            reference=prompt.reference,
+            before=before.text,
+            after=after.text,
+            stopped=after.stopped,
+        )
+        for prompt, before, after in zip(
+            evidence.questions.prompts, evidence.before.answers, evidence.after.answers, strict=True
+        )
+    )

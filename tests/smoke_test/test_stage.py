@@ -1,0 +1,53 @@
+import dataclasses
+import json
+
+import pytest
+
+from sftctl.errors import GateFailed
+from sftctl.model.config import ModelConfig
+from sftctl.run_dir import RunDir
+from sftctl.smoke_test.stage import smoke_test
+from sftctl.tokenization.config import DataConfig
+
+
+def _verdicts(result):
+    return {check.name: check.verdict for check in result.checks}
+
+
+def test_a_healthy_recipe_passes_every_check(trial, tmp_path):
+    result = smoke_test(trial.smoke_test, trial.train, trial.model, trial.data, RunDir(tmp_path), 17)
+    assert result.failed == ()
+    assert result.steps == 24
+    assert {name for name, verdict in _verdicts(result).items() if verdict != "pass"} == set()
+    written = json.loads((tmp_path / "smoke_test" / "smoke_test.json").read_text())
+    assert written["passed"] is True
+    assert written["schema_version"] == 1
+    assert not (tmp_path / "smoke_test" / "scratch").exists()
+    assert [answer["stopped"] for answer in written["answers"]] == [True] * 4
+
+
+def test_a_healthy_adapter_recipe_passes(trial, tmp_path):
+    model = ModelConfig(path="builtin:tiny", method="lora", device="cpu")
+    train = trial.train.model_copy(update={"learning_rate": 5e-3})
+    assert dataclasses.replace(trial, model=model, train=train).examined(tmp_path).failed == ()
+
+
+def test_a_failed_check_is_exit_1_after_the_result_is_written(trial, tmp_path):
+    data = DataConfig(max_length=48, max_dropped_fraction=0.01)
+    with pytest.raises(GateFailed, match=r"1 of 1 checks failed:\n  data\.rows_dropped: .* rows cannot be trained on"):
+        smoke_test(trial.smoke_test, trial.train, trial.model, data, RunDir(tmp_path), 17)
+    written = json.loads((tmp_path / "smoke_test" / "smoke_test.json").read_text())
+    assert (written["passed"], [check["name"] for check in written["checks"]]) == (False, ["data.rows_dropped"])
+
+
+def test_it_never_trains_longer_than_the_run_itself(trial, tmp_path):
+    train = trial.train.model_copy(update={"max_steps": 6})
+    assert dataclasses.replace(trial, train=train).examined(tmp_path).steps == 6
+
+
+def test_the_time_limit_ends_the_steps_and_all_else_is_still_done(trial, tmp_path):
+    config = trial.smoke_test.model_copy(update={"time_limit_minutes": 1e-4})
+    result = dataclasses.replace(trial, smoke_test=config).examined(tmp_path)
+    assert result.steps == 1
+    assert _verdicts(result)["save.checkpoint"] == "pass"
+    assert result.forecast is not None
