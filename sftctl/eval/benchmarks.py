@@ -93,7 +93,7 @@ class FieldMap(BaseModel):
 class MultipleChoice(_Task):
     """Any file of questions with choices, by a field map."""
 
-    format: Literal["multiple_choice"]
+    format: Literal["multiple_choice"] = "multiple_choice"
     fields: FieldMap = FieldMap()
     style: Literal["letters", "text"] = Field("text", description="continue with the letter, or with the choice itself")
     metric: Literal["acc", "acc_norm"] = Field("acc", description="acc_norm: log-likelihood per character")
@@ -165,10 +165,12 @@ _FORMATS: tuple[str, ...] = ("mmlu", "hellaswag", "truthfulqa", "multiple_choice
 
 
 def _format_of(value: Any) -> str | None:
-    """`format` where it is given, else the id."""
+    """`format` where it is given, else the id where it names one, else multiple_choice."""
     read: Callable[[str], Any] = value.get if isinstance(value, dict) else lambda name: getattr(value, name, None)
-    chosen = read("format") or read("id")
-    return chosen if chosen in _FORMATS else None
+    if chosen := read("format"):
+        return chosen if chosen in _FORMATS else None
+    named = read("id")
+    return named if named in _FORMATS else "multiple_choice"
 
 
 Benchmark = Annotated[
@@ -180,6 +182,6 @@ Benchmark = Annotated[
     Discriminator(
         _format_of,
         custom_error_type="unknown_format",
-        custom_error_message=f"needs `format`: {', '.join(_FORMATS)} (or an id that is one of them)",
+        custom_error_message=f"format is one of {', '.join(_FORMATS)}",
     ),
 ]

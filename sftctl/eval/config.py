@@ -56,6 +56,7 @@ class BenchmarksConfig(BaseModel):
 
     tasks: tuple[Benchmark, ...] = Field((), description="benchmarks, each from a file or the hub")
     gate: DropGate = Field(DropGate(), description="when a drop counts")
+    as_chat: bool = Field(False, description="ask through the chat template, as a user's turn; both models alike")
     max_batch_tokens: int = Field(8192, ge=64, le=2**24, description="tokens scored at once")
 
     @model_validator(mode="after")

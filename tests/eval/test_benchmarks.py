@@ -61,5 +61,6 @@ def test_an_empty_ending_is_refused():
 
 def test_the_id_names_the_format_where_none_is_given():
     assert _READ.validate_python({"id": "hellaswag", "path": "x"}).metric == "acc_norm"
-    with pytest.raises(ValidationError, match="needs `format`"):
-        _READ.validate_python({"id": "ours", "path": "x"})
+    assert _READ.validate_python({"id": "ours", "path": "x"}).format == "multiple_choice"
+    with pytest.raises(ValidationError, match="format is one of"):
+        _READ.validate_python({"id": "ours", "path": "x", "format": "ours"})

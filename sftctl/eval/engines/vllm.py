@@ -1,0 +1,62 @@
+"""Answers by vLLM in this process (extra: vllm); the transformers model is freed first."""
+
+from collections.abc import Sequence
+from typing import Any, Literal
+
+from vllm import LLM, SamplingParams
+from vllm.lora.request import LoRARequest
+
+from sftctl.eval.engines.config import VllmEngine
+from sftctl.eval.engines.reply import Reply
+from sftctl.eval.prompts import Question
+from sftctl.eval.sides import LoadedSides, Sides
+from sftctl.model import adapters, loading
+from sftctl.tokenization.prepare import Prepared
+
+
+class VllmAnswers:
+    """Greedy answers; an adapter runs on its base through vLLM's own LoRA."""
+
+    at_once = 4096
+
+    def __init__(
+        self, config: VllmEngine, sides: Sides, loaded: LoadedSides, prepared: Prepared, *, max_new_tokens: int
+    ) -> None:
+        self._config = config
+        self._sides = sides
+        self._loaded = loaded
+        self._prepared = prepared
+        self._max_new_tokens = max_new_tokens
+
+    def identity(self, side: Literal["base", "tuned"]) -> str:
+        chosen = self._sides.base if side == "base" else self._sides.tuned
+        return f"vllm {chosen.fingerprint} {self._max_new_tokens} {self._prepared.stop_token_ids}"
+
+    def replies(self, side: Literal["base", "tuned"], questions: Sequence[Question]) -> list[Reply | None]:
+        self._loaded.free()
+        chosen = self._sides.base if side == "base" else self._sides.tuned
+        source = loading.resolve_path(chosen.path)
+        adapter = source if adapters.is_adapter(source) else None
+        weights = loading.resolve_path(adapters.base_of(source) or self._sides.base.path) if adapter else source
+        engine = LLM(
+            model=weights,
+            skip_tokenizer_init=True,
+            enable_lora=adapter is not None,
+            gpu_memory_utilization=self._config.memory_share,
+        )
+        outputs: list[Any] = engine.generate(
+            [{"prompt_token_ids": list(question.token_ids or ())} for question in questions],
+            SamplingParams(
+                temperature=0.0,
+                max_tokens=self._max_new_tokens,
+                stop_token_ids=list(self._prepared.stop_token_ids),
+                detokenize=False,
+            ),
+            lora_request=LoRARequest("tuned", 1, adapter) if adapter else None,
+        )
+        return [self._reply(output.outputs[0]) for output in outputs]
+
+    def _reply(self, output: Any) -> Reply:
+        ids = [token for token in output.token_ids if token not in self._prepared.stop_token_ids]
+        text = self._prepared.tokenizer.decode(ids, skip_special_tokens=False, clean_up_tokenization_spaces=False)
+        return Reply(str(text), output.finish_reason == "stop")

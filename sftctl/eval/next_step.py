@@ -1,0 +1,113 @@
+"""What to do next, said only with the figures that say so."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sftctl.eval.result import BehaviourFigure, BenchmarkFigure, BestOf, Gate, LossFigure, NextStep, NotMeasured, Sign
+from sftctl.eval.verdicts import percent
+
+BEST_OF_GAP = 0.10
+"""Best-of-n beats greedy by more: better answers are within reach, and preference tuning can surface them."""
+
+RIGHT_ENOUGH = 0.9
+"""Share of right answers from which on wrong answers are no longer the problem."""
+
+_CONTENT_CHECKS = frozenset({"numbers_match", "exact_match", "f1", "chrf", "rouge_l", "contains"})
+
+
+@dataclass(frozen=True)
+class Findings:
+    """All that the advice is drawn from. `flattened`: held-out loss had stopped falling by the end of training."""
+
+    gates: Sequence[Gate]
+    losses: Sequence[LossFigure]
+    behaviours: Sequence[BehaviourFigure]
+    benchmarks: Sequence[BenchmarkFigure]
+    drift: Sequence[Sign]
+    best_of: BestOf | None
+    not_measured: Sequence[NotMeasured]
+    flattened: bool | None = None
+    loses_to_reference: str | None = None
+
+
+def next_step(findings: Findings) -> NextStep:
+    """One action: first what makes the verdict unsafe, then forgetting, then the answers, then nothing."""
+    asked = [item for item in findings.not_measured if item.asked]
+    bad = [gate for gate in findings.gates if gate.verdict in ("fail", "investigate")]
+    forgetting = [gate for gate in bad if gate.section in ("benchmark", "general")]
+    answers = [gate for gate in bad if gate.section in ("behaviour", "held-out", "judge", "arena")]
+    if asked and not bad:
+        return _step(
+            "fix_measurement", "Make these measurements run, then judge.", [f"{a.name}: {a.reason}" for a in asked]
+        )
+    if forgetting:
+        return _reduce_forgetting(findings, forgetting)
+    if answers or findings.loses_to_reference:
+        return _better_answers(findings, answers)
+    open_gates = [gate for gate in findings.gates if gate.verdict == "inconclusive"]
+    if open_gates or not findings.gates:
+        evidence = [f"{gate.name}: {gate.message}" for gate in open_gates] or ["no gate was measured"]
+        advice = "Measure on more items: raise eval.prompts, hold out more rows, or raise a benchmark's items."
+        return _step("measure_more", advice, evidence)
+    notable = [f"{sign.name}: {sign.tuned:.3g} ({sign.meaning})" for sign in findings.drift if sign.notable]
+    passed = [f"{gate.name}: {gate.message}" for gate in findings.gates]
+    if notable:
+        return _step(
+            "good_enough", "Good enough by every gate; read the answers for these signs first.", notable + passed
+        )
+    return _step("good_enough", "Good enough by every gate: ship it, or raise the bar.", passed)
+
+
+def _reduce_forgetting(findings: Findings, gates: Sequence[Gate]) -> NextStep:
+    evidence = [f"{gate.name}: {gate.verdict}, {gate.message}" for gate in gates]
+    evidence += [f"{sign.name}: {sign.tuned:.3g} ({sign.meaning})" for sign in findings.drift if sign.notable]
+    advice = (
+        "Reduce forgetting: mix 5-10 % or more general rows into training (a source with role: general), halve "
+        "train.learning_rate or train fewer epochs, or train an adapter (model.method: lora) instead of all weights."
+    )
+    return _step("reduce_forgetting", advice, evidence)
+
+
+def _better_answers(findings: Findings, gates: Sequence[Gate]) -> NextStep:
+    evidence = [f"{gate.name}: {gate.verdict}, {gate.message}" for gate in gates]
+    checks = {figure.id: figure.check for figure in findings.behaviours}
+    failing = {gate.name.split(":")[0] for gate in gates if gate.section == "behaviour"}
+    style = [name for name in failing if checks.get(name) not in _CONTENT_CHECKS]
+    if findings.loses_to_reference:
+        evidence.append(findings.loses_to_reference)
+    best = findings.best_of
+    if best is not None:
+        evidence.append(
+            f"best of {best.samples} samples is right for {percent(best.best)} of {best.prompts} prompts, "
+            f"greedy for {percent(best.greedy)}"
+        )
+    within_reach = best is not None and best.difference.value > BEST_OF_GAP
+    if not style and within_reach and findings.flattened is not False:
+        advice = (
+            "Preference tuning (DPO or the like): format and style hold, and better answers are within the model's "
+            "reach. Make pairs of chosen and rejected answers from eval/preferences.jsonl or from samples."
+        )
+        return _step("preference_tuning", advice, evidence)
+    kind = _weakest_group(findings.losses)
+    target = f" Begin with {kind}." if kind else ""
+    if style:
+        named = ", ".join(sorted(style))
+        advice = f"Better data: more rows that show the wanted side of {named}, and none of the other.{target}"
+    else:
+        advice = f"More data of the kind that fails: sampling finds no better answers either.{target}"
+        if best is None:
+            advice = f"More or better data of the kind that fails.{target}"
+    return _step("more_or_better_data", advice, evidence)
+
+
+def _weakest_group(losses: Sequence[LossFigure]) -> str | None:
+    """The source or tag with the highest loss, where there is more than one to choose from."""
+    groups = [figure for figure in losses if figure.kind in ("source", "tag")]
+    if len(groups) < 2:
+        return None
+    worst = max(groups, key=lambda figure: figure.tuned)
+    return f"{worst.kind} {worst.group} (loss {worst.tuned:.2f} on {worst.rows} rows, the highest)"
+
+
+def _step(action: str, advice: str, evidence: Sequence[str]) -> NextStep:
+    return NextStep.model_validate({"action": action, "advice": advice, "evidence": tuple(evidence)})

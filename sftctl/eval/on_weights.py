@@ -1,0 +1,260 @@
+"""Measurements that run the models here: losses, answers, benchmarks, divergence, best of n; one model in memory."""
+
+import math
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from sftctl import console, stats
+from sftctl.data.conversation import Conversation
+from sftctl.errors import DataUnusable
+from sftctl.eval import best_of, divergence, drift, held_out
+from sftctl.eval.answers import answer, paired
+from sftctl.eval.benchmark_figures import ItemScore, TaskScores, benchmark_figures
+from sftctl.eval.benchmark_scores import Sample, read_sample, score_again, score_sample
+from sftctl.eval.benchmarks import LmEval
+from sftctl.eval.config import EvalConfig
+from sftctl.eval.engines.config import HfEngine
+from sftctl.eval.engines.opening import open_local
+from sftctl.eval.intervals import bounds_of
+from sftctl.eval.ledger import Ledger
+from sftctl.eval.measured import Measured
+from sftctl.eval.prompts import Question, choose_rows
+from sftctl.eval.result import Gate, Side, Spread
+from sftctl.eval.sides import LoadedSides, SideName, Sides
+from sftctl.model import loading
+from sftctl.model.scoring import RowLoss
+from sftctl.tokenization.config import DataConfig
+from sftctl.tokenization.dataset import EncodedRow, encode_dataset, encode_prompts
+from sftctl.tokenization.prepare import Prepared, prepare_tokenizer
+
+
+@dataclass(frozen=True)
+class Bench:
+    """The models under test, and everything that a measurement on them needs."""
+
+    config: EvalConfig
+    sides: Sides
+    loaded: LoadedSides
+    prepared: Prepared
+    journals: Path
+    seed: int
+
+    def side(self, name: SideName) -> Side:
+        return self.sides.base if name == "base" else self.sides.tuned
+
+    def ledger(self, measure: str, *sides: SideName) -> Ledger:
+        """The journal of one measure on one side (or on both together)."""
+        prints = "-".join(self.side(name).fingerprint for name in sides)
+        return Ledger(self.journals / f"{measure}.{prints}.jsonl")
+
+
+@dataclass
+class _SideScores:
+    losses: list[RowLoss] = field(default_factory=list)
+    items: dict[str, list[ItemScore]] = field(default_factory=dict)
+    items_again: dict[str, list[ItemScore]] = field(default_factory=dict)
+    seconds: dict[str, float] = field(default_factory=dict)
+
+
+def measure_weights(
+    config: EvalConfig,
+    sides: Sides,
+    data: DataConfig,
+    rows: Sequence[Conversation],
+    *,
+    journals: Path,
+    seed: int,
+) -> Measured:
+    """Everything that the recipe asks for; what could not be measured is named in `missing`."""
+    measured = Measured(base=sides.base, tuned=sides.tuned)
+    prepared = tokenizer_of(sides, data)
+    with sides.loaded() as loaded:
+        bench = Bench(config, sides, loaded, prepared, journals, seed)
+        encoded = _encoded(rows, bench, data, measured)
+        samples = _samples(config, seed, measured)
+        base = _score_side(bench, "base", encoded, samples)
+        answerer = open_local(config, sides, loaded, prepared)
+        questions = _questions(rows, encoded, bench, data, measured)
+        base_replies = answer(answerer, "base", questions, bench.ledger("replies", "base"))
+        tuned = _score_side(bench, "tuned", encoded, samples)
+        tuned_replies = answer(answerer, "tuned", questions, bench.ledger("replies", "tuned"))
+        measured.pairs = paired(questions, base_replies, tuned_replies, has_base=True).pairs
+        _losses(measured, rows, encoded, base.losses, tuned.losses, seed)
+        _benchmarks(measured, bench, samples, base, tuned)
+        _spread(measured, bench, encoded, base.losses)
+        _best_of(measured, bench)
+        _drift(measured, bench, encoded)
+    return measured
+
+
+def tokenizer_of(sides: Sides, data: DataConfig) -> Prepared:
+    """The tuned model's tokenizer, with its chat template, for both sides: one text, one set of tokens."""
+    tokenizer = loading.load_tokenizer(sides.config, path=sides.tuned.path)
+    stops = loading.generation_stop_ids(sides.config, path=sides.tuned.path)
+    return prepare_tokenizer(tokenizer, data, generation_stop_ids=stops)
+
+
+def _encoded(rows: Sequence[Conversation], bench: Bench, data: DataConfig, measured: Measured) -> list[EncodedRow]:
+    if not rows:
+        measured.miss("held-out loss", "there are no held-out rows")
+        return []
+    limit = loading.context_length(bench.sides.config, path=bench.sides.tuned.path)
+    encoded = encode_dataset(rows, bench.prepared, data, model_max_length=limit)
+    if encoded.refused:
+        console.warn(f"{len(encoded.refused)} held-out rows cannot be tokenised and are not measured")
+    return encoded.rows
+
+
+def _samples(config: EvalConfig, seed: int, measured: Measured) -> list[Sample]:
+    samples = []
+    for task in config.benchmarks.tasks:
+        if isinstance(task, LmEval):
+            measured.miss(task.id, "lm-eval tasks are not supported yet")
+            continue
+        try:
+            samples.append(read_sample(task, seed))
+        except DataUnusable as error:
+            console.warn(str(error))
+            measured.miss(task.id, str(error))
+    return samples
+
+
+def _score_side(bench: Bench, name: SideName, encoded: Sequence[EncodedRow], samples: Sequence[Sample]) -> _SideScores:
+    scores = _SideScores()
+    tokenizer, pad = bench.prepared.tokenizer, bench.prepared.pad_token_id
+    with bench.loaded.lazily(name) as model:
+        console.detail(f"scoring {name}: {len(encoded)} held-out rows")
+        scores.losses = held_out.row_losses(model, encoded, bench.ledger("losses", name), pad_token_id=pad)
+        ledger = bench.ledger("choices", name)
+        for sample in samples:
+            started = time.monotonic()
+            console.detail(f"scoring {name}: {len(sample.items)} items of {sample.task.id}")
+            scores.items[sample.task.id] = score_sample(model, tokenizer, sample, ledger, bench.config.benchmarks)
+            if name == "base":
+                again = score_again(model, tokenizer, sample, ledger, bench.config.benchmarks)
+                scores.items_again[sample.task.id] = again
+            scores.seconds[sample.task.id] = time.monotonic() - started
+    return scores
+
+
+def _questions(
+    rows: Sequence[Conversation], encoded: Sequence[EncodedRow], bench: Bench, data: DataConfig, measured: Measured
+) -> list[Question]:
+    """The chosen prompts that fit the model's context with an answer behind them."""
+    usable = {row.id for row in encoded}
+    chosen = choose_rows([row for row in rows if row.id in usable], bench.config.prompts, bench.seed)
+    prompts = encode_prompts(chosen, bench.prepared, data)
+    limit = loading.context_length(bench.sides.config, path=bench.sides.tuned.path) or math.inf
+    room = limit - bench.config.max_new_tokens
+    questions = [Question(row, tuple(ids)) for row, ids in zip(chosen, prompts, strict=True) if 0 < len(ids) <= room]
+    if len(questions) < len(chosen):
+        console.warn(
+            f"{len(chosen) - len(questions)} of {len(chosen)} prompts leave no room for {bench.config.max_new_tokens} "
+            f"new tokens in the context of {limit} and are left out; lower eval.max_new_tokens"
+        )
+    if not questions:
+        measured.miss("answers", "no held-out prompt could be asked")
+    return questions
+
+
+def _losses(
+    measured: Measured,
+    rows: Sequence[Conversation],
+    encoded: Sequence[EncodedRow],
+    base: Sequence[RowLoss],
+    tuned: Sequence[RowLoss],
+    seed: int,
+) -> None:
+    if not encoded:
+        return
+    for name, losses in (("base", base), ("tuned", tuned)):
+        broken = sum(not math.isfinite(loss.nats) for loss in losses)
+        if broken and name == "tuned":
+            message = f"not a finite number on {broken} of {len(losses)} rows: the weights are broken"
+            measured.failures.append(Gate(name="held-out loss", section="held-out", verdict="fail", message=message))
+        elif broken:
+            measured.miss("held-out loss", f"the base's loss is not a finite number on {broken} rows")
+        if broken:
+            return
+    measured.losses = held_out.loss_figures(encoded, rows, base, tuned, seed)
+
+
+def _benchmarks(
+    measured: Measured, bench: Bench, samples: Sequence[Sample], base: _SideScores, tuned: _SideScores
+) -> None:
+    tasks = [
+        TaskScores(
+            id=sample.task.id,
+            metric=sample.task.metric,
+            available=sample.available,
+            base=base.items[sample.task.id],
+            tuned=tuned.items[sample.task.id],
+            base_again=base.items_again[sample.task.id],
+            seconds=base.seconds[sample.task.id] + tuned.seconds[sample.task.id],
+        )
+        for sample in samples
+    ]
+    measured.benchmarks = benchmark_figures(tasks, bench.config.benchmarks.gate)
+    for task in tasks:
+        first = {item.id: item.values for item in task.base}
+        gaps = [abs(a - b) for item in task.base_again for a, b in zip(item.values, first[item.id], strict=True)]
+        scores = [item.score for item in task.base][: len(task.base_again)]
+        moved = sum(item.score for item in task.base_again) - sum(scores)
+        spread = Spread(
+            measure=task.id,
+            unit="points; nats per choice",
+            items=len(task.base_again),
+            difference=100 * moved / len(task.base_again),
+            largest_item_difference=max(gaps, default=0.0),
+        )
+        measured.spreads.append(spread)
+
+
+def _spread(measured: Measured, bench: Bench, encoded: Sequence[EncodedRow], base: Sequence[RowLoss]) -> None:
+    if not measured.losses:
+        return
+    with bench.loaded.lazily("base") as model:
+        ledger = bench.ledger("losses", "base")
+        few = encoded[:_AGAIN_ROWS]
+        pad = bench.prepared.pad_token_id
+        measured.spreads.insert(0, held_out.loss_spread(model, few, base[:_AGAIN_ROWS], ledger, pad_token_id=pad))
+
+
+_AGAIN_ROWS = 100
+
+
+def _best_of(measured: Measured, bench: Bench) -> None:
+    if bench.config.best_of < 2 or not measured.pairs:
+        return
+    engine = bench.config.engine
+    batch_size = engine.batch_size if isinstance(engine, HfEngine) else 16
+    sampling = best_of.default_sampling(bench.config.best_of, bench.seed, batch_size)
+    with bench.loaded.lazily("tuned") as model:
+        measured.best_of = best_of.best_of(
+            model,
+            bench.prepared,
+            measured.pairs,
+            bench.ledger("samples", "tuned"),
+            sampling=sampling,
+            max_new_tokens=bench.config.max_new_tokens,
+        )
+
+
+def _drift(measured: Measured, bench: Bench, encoded: Sequence[EncodedRow]) -> None:
+    """On general rows where there are any, else on all."""
+    general = [pair for pair in measured.pairs if pair.question.row.role == "general"] or measured.pairs
+    if general:
+        base = [pair.base.text for pair in general if pair.base is not None]
+        measured.drift = drift.text_signs(base, [pair.tuned.text for pair in general])
+    if not measured.losses:
+        return
+    rows = [row for row in encoded if row.role == "general"] or list(encoded)
+    vocabulary = loading.model_settings(bench.sides.config, path=bench.sides.tuned.path).get_text_config().vocab_size
+    few = divergence.rows_within_memory(rows, vocabulary)
+    found = divergence.kl_to_base(bench.loaded.model, few, bench.ledger("kl", "base", "tuned"), identity="kl")
+    nats, tokens = [item[0] for item in found], [item[1] for item in found]
+    if all(map(math.isfinite, nats)):
+        interval = bounds_of(stats.bootstrap_interval(nats, tokens, seed=bench.seed))
+        measured.drift.insert(0, drift.kl_sign(nats, tokens, interval))

@@ -1,0 +1,107 @@
+"""Eval: base and tuned on the same held-out rows, answers and benchmarks -> figures with intervals, one verdict."""
+
+import time
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from sftctl import console
+from sftctl.data.conversation import Conversation, read_conversations
+from sftctl.data.ingest import ingest
+from sftctl.data.read import read_rows
+from sftctl.data.rows import RawRow
+from sftctl.data.source import Source
+from sftctl.errors import GateFailed, MissingInput
+from sftctl.eval.answers import write_generations
+from sftctl.eval.conclusion import conclude
+from sftctl.eval.config import EvalConfig
+from sftctl.eval.engines.config import HfEngine, VllmEngine
+from sftctl.eval.interruption import progress_saved
+from sftctl.eval.on_answers import measure_answers
+from sftctl.eval.on_weights import measure_weights
+from sftctl.eval.result import EvalResult
+from sftctl.eval.sides import find_sides
+from sftctl.model.config import ModelConfig
+from sftctl.run_dir import RunDir, write_json
+from sftctl.tokenization.config import DataConfig
+from sftctl.train.result import TrainResult
+
+
+def evaluate(
+    config: EvalConfig,
+    model: ModelConfig,
+    data: DataConfig,
+    run_dir: RunDir,
+    seed: int,
+    *,
+    votes: Path | None = None,
+) -> EvalResult:
+    """Measure, judge and write eval.json. Raises GateFailed after writing, for `fail` and what `fail_on` names."""
+    started = time.monotonic()
+    rows = held_out_rows(config, run_dir)
+    journals = run_dir.eval_folder / "progress"
+    engine = config.engine
+    with progress_saved(journals):
+        if isinstance(engine, HfEngine | VllmEngine):
+            sides = find_sides(config, model, run_dir)
+            measured = measure_weights(config, sides, data, rows, journals=journals, seed=seed)
+        else:
+            measured = measure_answers(config, engine, data, rows, journals=journals, seed=seed)
+    write_generations(run_dir, measured.pairs)
+    result = conclude(config, measured, seed=seed, seconds=time.monotonic() - started, flattened=_flattened(run_dir))
+    write_json(run_dir.eval_result, result.model_dump(mode="json"))
+    _announce(result, run_dir)
+    _raise_for(result, config, run_dir)
+    return result
+
+
+def held_out_rows(config: EvalConfig, run_dir: RunDir) -> list[Conversation]:
+    """The run's held-out rows, or those of the file that the recipe names. Raises MissingInput without either."""
+    if config.held_out is not None:
+        if not Path(config.held_out).exists():
+            raise MissingInput(f"eval.held_out: there is no file {config.held_out}.")
+        if Path(config.held_out).stat().st_size == 0:
+            console.warn(f"{config.held_out} is empty: there is nothing held out to measure on")
+            return []
+        if _written_by_us(config.held_out):
+            return list(read_conversations(Path(config.held_out)))
+        return ingest([Source(name="held_out", path=config.held_out)], on_control_tokens="keep").conversations
+    if not run_dir.held_out_rows.exists():
+        raise MissingInput(
+            f"{run_dir.held_out_rows}: there are no held-out rows yet. Run `sftctl curate` with this recipe first, "
+            "or set eval.held_out to a file of rows that were not trained on."
+        )
+    return list(read_conversations(run_dir.held_out_rows))
+
+
+def _written_by_us(path: str) -> bool:
+    """Whether the file is the held_out.jsonl of a run: its rows keep their id, source and role."""
+    first = next((row for row in read_rows(path) if isinstance(row, RawRow)), None)
+    return first is not None and {"id", "messages", "source", "role"} <= first.value.keys()
+
+
+def _flattened(run_dir: RunDir) -> bool | None:
+    """Whether held-out loss fell by less than 1 % over the last measurement of training; None where it is not known."""
+    try:
+        trained = TrainResult.model_validate_json(run_dir.train_result.read_bytes())
+    except (OSError, ValidationError):
+        return None
+    losses = [point.loss for point in trained.held_out]
+    return losses[-1] > 0.99 * losses[-2] if len(losses) > 2 else None
+
+
+def _announce(result: EvalResult, run_dir: RunDir) -> None:
+    for gate in result.gates:
+        console.say(f"  {gate.verdict:<12}  {console.safe(gate.name)}: {console.safe(gate.message)}")
+    if result.verdict in ("investigate", "inconclusive"):
+        console.warn(f"eval: {result.headline}")
+    console.say(f"{result.headline}\n{result.next_step.advice}")
+    console.say(f"measured in {result.seconds:.0f} s; all figures are in {run_dir.eval_result}")
+
+
+def _raise_for(result: EvalResult, config: EvalConfig, run_dir: RunDir) -> None:
+    stopping = {"fail", *config.fail_on}
+    failed = [gate for gate in result.gates if gate.verdict in stopping]
+    if failed or result.verdict in stopping:
+        lines = [f"  {gate.name}: {gate.verdict}, {gate.message}" for gate in failed] or [f"  {result.headline}"]
+        raise GateFailed("\n".join(["eval did not pass:", *lines, f"All figures are in {run_dir.eval_result}."]))
