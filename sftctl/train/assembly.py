@@ -45,9 +45,16 @@ class Assembled:
     plan: Plan
 
 
+def training_model(recipe: Recipe) -> ModelConfig:
+    """The model section, with the attention that looks only within rows where packing may be used."""
+    if recipe.train.packing is not False and recipe.model.attention == "auto":
+        return recipe.model.model_copy(update={"attention": "varlen"})
+    return recipe.model
+
+
 def trainable_model(recipe: Recipe, inputs: Inputs) -> Any:
     """The recipe's model, with room for added tokens, and with a fresh adapter unless all weights are trained."""
-    model = load_model(recipe.model, device=pick_device(recipe.model), training=True)
+    model = load_model(training_model(recipe), device=pick_device(recipe.model), training=True)
     added = bool(inputs.prepared.added_tokens)
     if added and len(inputs.prepared.tokenizer) > model.get_input_embeddings().num_embeddings:
         model.resize_token_embeddings(len(inputs.prepared.tokenizer))
@@ -55,7 +62,8 @@ def trainable_model(recipe: Recipe, inputs: Inputs) -> Any:
         return model
     transformers.set_seed(recipe.seed)  # the adapter's first weights are drawn at random
     also_trained = ("embed_tokens", "lm_head") if added else ()
-    return adapters.attach(model, recipe.model.lora, base_path=recipe.model.path, also_trained=also_trained)
+    # Without a path peft does not look for the base's config, on the network too, whenever a checkpoint is written.
+    return adapters.attach(model, recipe.model.lora, base_path="", also_trained=also_trained)
 
 
 def assemble(

@@ -1,7 +1,9 @@
 """Rows to tensors: packed without padding, or padded on the right."""
 
 # B batch, T tokens
+import itertools
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 
@@ -9,17 +11,24 @@ from sftctl.model.scoring import NOT_TRAINED
 from sftctl.tokenization.dataset import EncodedRow
 
 
-def packed_batch(rows: Sequence[EncodedRow]) -> dict[str, torch.Tensor]:
+def packed_batch(rows: Sequence[EncodedRow]) -> dict[str, Any]:
     """One long row. Positions start anew at each row, and there is NO attention mask: an all-ones mask mixes rows."""
     positions = [torch.arange(len(row.input_ids)) for row in rows]
     position_ids_BT = torch.cat(positions)[None]
     labels_BT = torch.tensor([label for row in rows for label in row.labels])[None]
     # The token before a row's first one belongs to another row: there is nothing to predict it from.
     labels_BT[position_ids_BT == 0] = NOT_TRAINED
+    lengths = [len(row.input_ids) for row in rows]
+    bounds = torch.tensor([0, *itertools.accumulate(lengths)], dtype=torch.int32)
     return {
         "input_ids": torch.tensor([token for row in rows for token in row.input_ids])[None],
         "labels": labels_BT,
         "position_ids": position_ids_BT,
+        # Kernels for rows of many lengths read the bounds here, once, and not in every layer.
+        "cu_seq_lens_q": bounds,
+        "cu_seq_lens_k": bounds,
+        "max_length_q": max(lengths),
+        "max_length_k": max(lengths),
     }
 
 
@@ -44,4 +53,4 @@ def untrained(row: EncodedRow) -> EncodedRow:
 
 def trained_tokens(row: EncodedRow) -> int:
     """Tokens that the loss counts; the first one has no context and never counts."""
-    return sum(label != NOT_TRAINED for label in row.labels[1:])
+    return row.trained_tokens - (row.labels[:1] not in ([NOT_TRAINED], []))

@@ -1,15 +1,18 @@
 """The rows of a run, read and tokenised."""
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from sftctl.data.conversation import Conversation, read_conversations
+from sftctl.data.ingest import ingest
+from sftctl.data.source import Source
 from sftctl.errors import DataUnusable, MissingInput
 from sftctl.manifest import hash_path
 from sftctl.model.config import ModelConfig
-from sftctl.model.loading import context_length, generation_stop_ids, load_tokenizer
+from sftctl.model.loading import context_length, generation_stop_ids, load_tokenizer, pick_device
 from sftctl.run_dir import RunDir
 from sftctl.tokenization.config import DataConfig
 from sftctl.tokenization.dataset import EncodedDataset, EncodedRow, encode_dataset
@@ -58,13 +61,30 @@ def row_files(config: TrainConfig, run_dir: RunDir) -> RowFiles:
 
 def read_inputs(config: TrainConfig, model: ModelConfig, data: DataConfig, run_dir: RunDir) -> Inputs:
     """Read, tokenise and mask both sets of rows."""
+    pick_device(model)  # a GPU that is asked for and not there ends the run before anything is read
     files = row_files(config, run_dir)
     hashes = {"training rows": hash_path(files.training)}
     held_out: list[Conversation] = []
     if files.held_out is not None:
-        held_out = list(read_conversations(files.held_out))
+        held_out = _conversations(files.held_out, "held-out")
         hashes["held-out rows"] = hash_path(files.held_out)
-    return encode_inputs(model, data, list(read_conversations(files.training)), held_out, hashes)
+    return encode_inputs(model, data, _conversations(files.training, "rows"), held_out, hashes)
+
+
+def _conversations(path: Path, name: str) -> list[Conversation]:
+    """Rows that sftctl wrote, as they are; any other file as a source of the recipe would be read."""
+    if _written_by_sftctl(path):
+        return list(read_conversations(path))
+    return ingest([Source(name=name, path=str(path))]).conversations
+
+
+def _written_by_sftctl(path: Path) -> bool:
+    try:
+        with path.open(encoding="utf-8") as file:
+            first = json.loads(file.readline())
+    except ValueError:
+        return False
+    return isinstance(first, dict) and {"id", "messages", "source", "role"} <= first.keys()
 
 
 def encode_inputs(

@@ -25,6 +25,7 @@ from sftctl.tokenization.prepare import Prepared
 from sftctl.train.result import ReloadCheck
 
 CHECK_ROWS = 8
+_ADAPTER_ALONE = {"save_embedding_layers": False}  # trained embeddings are saved as modules of the adapter
 _MOST_NEW_TOKENS = 256
 _ADAPTER_WEIGHTS = "adapter_model.safetensors"
 
@@ -56,10 +57,10 @@ def save(finished: Finished, folder: Path) -> None:
         shutil.rmtree(staged, ignore_errors=True)
         staged.mkdir(parents=True)
         try:
-            model = adapters.merge(finished.model) if finished.config.merge else finished.model
+            model = _named(finished)
             settings = generation_settings(finished.model, finished.prepared)
             adapters.unwrapped(model).generation_config = settings
-            model.save_pretrained(staged)
+            model.save_pretrained(staged, **_ADAPTER_ALONE if adapters.has_adapter(model) else {})
             settings.save_pretrained(staged)
             finished.prepared.tokenizer.save_pretrained(staged)
             (staged / "README.md").write_text(finished.card, encoding="utf-8")
@@ -68,6 +69,15 @@ def save(finished: Finished, folder: Path) -> None:
                 f"{folder}: the weights could not be written ({error}). Free space and retry."
             ) from error
         publish_folder(staged, folder)
+
+
+def _named(finished: Finished) -> Any:
+    """The model as it is saved: merged where the recipe asks for it; an adapter with the name of its base."""
+    if finished.config.merge:
+        return adapters.merge(finished.model)
+    if adapters.has_adapter(finished.model):
+        finished.model.peft_config["default"].base_model_name_or_path = finished.config.path
+    return finished.model
 
 
 def generation_settings(model: Any, prepared: Prepared) -> GenerationConfig:

@@ -12,7 +12,15 @@ from sftctl.model.peak_memory import MemoryMark, mark_memory
 from sftctl.run_dir import RunDir, write_json
 from sftctl.tokenization.config import DataConfig
 from sftctl.train import checkpoints, planning, publishing
-from sftctl.train.assembly import Assembled, Recipe, assemble, model_of, out_of_memory_explained, trainable_model
+from sftctl.train.assembly import (
+    Assembled,
+    Recipe,
+    assemble,
+    model_of,
+    out_of_memory_explained,
+    trainable_model,
+    training_model,
+)
 from sftctl.train.card import model_card
 from sftctl.train.checkpoints import Checkpoint
 from sftctl.train.conductor import Session
@@ -132,7 +140,7 @@ def _finish(assembled: Assembled, start: _Start, memory: MemoryMark) -> TrainRes
     live_logits = publishing.logits_of(model, rows)
     card = model_card(recipe.model, result, start.inputs.hashes)
     publishing.save(publishing.Finished(model, prepared, recipe.model, card), run_dir.model)
-    check = publishing.reload_check(recipe.model, run_dir.model, prepared, rows, live_logits)
+    check = publishing.reload_check(training_model(recipe), run_dir.model, prepared, rows, live_logits)
     seconds = start.clock.seconds()
     price = recipe.train.gpu_hour_usd
     result = result.model_copy(

@@ -139,7 +139,7 @@ class GuardedTrainer(SFTTrainer):  # type: ignore[misc]
         """The losses alone, without telling the callbacks."""
         return self._held_out_loss(self.model)
 
-    def _collate(self, rows: list[EncodedRow]) -> dict[str, torch.Tensor]:
+    def _collate(self, rows: list[EncodedRow]) -> dict[str, Any]:
         if not rows:
             rows = [untrained(min(self._feed.rows, key=lambda row: len(row.input_ids)))]
         if self._feed.packed:

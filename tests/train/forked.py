@@ -1,0 +1,59 @@
+"""A run in a child process that has imported everything already, so that kills are cheap."""
+
+import os
+import signal
+import time
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+
+
+def start(work: Callable[[], object]) -> int:
+    """Fork; the child runs `work` and exits 0, or with the exit code of the error it ends with. Returns its pid."""
+    pid = os.fork()
+    if pid:
+        return pid
+    code = 1
+    try:
+        work()
+        code = 0
+    except BaseException as error:  # noqa: BLE001 - the child ends here, whatever happened
+        code = int(getattr(error, "exit_code", 70))
+        if code == 70:
+            traceback.print_exc()
+    finally:
+        os._exit(code)
+
+
+def finish(pid: int) -> int:
+    """Wait for the child; its exit code, or minus the signal that killed it."""
+    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+
+
+def kill_after(work: Callable[[], object], seconds: float, number: int = signal.SIGKILL) -> int:
+    """Run `work` and send it the signal after a time; its exit code as in `finish`."""
+    pid = start(work)
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        if os.waitpid(pid, os.WNOHANG)[0]:
+            return 0
+        time.sleep(0.002)
+    os.kill(pid, number)
+    return finish(pid)
+
+
+def kill_when(work: Callable[[], object], happened: Callable[[], bool], number: int = signal.SIGKILL) -> int:
+    """Run `work` and send it the signal as soon as the parent sees that something happened."""
+    pid = start(work)
+    while not happened():
+        done, status = os.waitpid(pid, os.WNOHANG)
+        if done:
+            return os.waitstatus_to_exitcode(status)
+        time.sleep(0.001)
+    os.kill(pid, number)
+    return finish(pid)
+
+
+def weights(folder: Path) -> dict[str, bytes]:
+    """The weights of a saved model, byte for byte."""
+    return {path.name: path.read_bytes() for path in sorted(folder.glob("*.safetensors"))}
