@@ -1,0 +1,164 @@
+"""How varied the rows are, before and after curation: kinds of tasks, lengths, words, and how much rows resemble."""
+
+import itertools
+import math
+import random
+import re
+from collections import Counter
+from collections.abc import Sequence
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict
+
+from sftctl.curate.clusters import find_clusters, nearest_centres
+from sftctl.curate.task_types import task_type
+from sftctl.curate.text_vectors import Vectors, conversation_vectors
+from sftctl.data.conversation import Conversation
+
+SAMPLE_ROWS = 2_000
+VENDI_ROWS = 400
+DISTINCT_WORDS = 20_000
+CLUSTERS = 50
+
+_WORD = re.compile(r"[^\W\d_][\w'’-]*")
+_NO_VERBS = (
+    "a an the this that these those i you he she it we they my your his her its our their here there and or but if in",
+    "on at of to for from with by as about into please so also then now no not yes hi hello dear given based following",
+)
+_NOT_VERBS = frozenset(word for line in _NO_VERBS for word in line.split())
+
+
+class Lengths(BaseModel):
+    """Words of a text."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    mean: float
+    p5: float
+    p50: float
+    p95: float
+
+
+class Diversity(BaseModel):
+    """All figures are of the same fixed number of rows, drawn by the seed, so that before and after compare."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    rows: int
+    sample_rows: int
+    task_types: dict[str, int]
+    task_entropy_bits: float
+    prompt_words: Lengths
+    response_words: Lengths
+    distinct_2: float
+    vendi: float
+    vendi_rows: int
+    nearest_similarity: float
+    first_verbs: dict[str, int]
+    clusters_covered: int
+    clusters: int
+
+
+class DiversityComparison(BaseModel):
+    """The same figures of the rows that came in and of those that are trained on."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    before: Diversity
+    after: Diversity
+
+
+def compare_diversity(
+    before: Sequence[Conversation], after: Sequence[Conversation], seed: int
+) -> DiversityComparison | None:
+    """Clusters are those of the rows before; None when one side has no rows."""
+    if not before or not after:
+        return None
+    drawn_before, drawn_after = _draw(before, seed), _draw(after, seed)
+    # Weighted together, so that a word counts the same on both sides.
+    vectors_RD = conversation_vectors([*drawn_before, *drawn_after])
+    before_RD, after_RD = vectors_RD[: len(drawn_before)], vectors_RD[len(drawn_before) :]
+    centres_KD = find_clusters(before_RD, CLUSTERS, seed).centres_KD
+    return DiversityComparison(
+        before=_measure(drawn_before, len(before), before_RD, centres_KD),
+        after=_measure(drawn_after, len(after), after_RD, centres_KD),
+    )
+
+
+def entropy_bits(counts: Sequence[int]) -> float:
+    """Shannon's entropy of shares."""
+    total = sum(counts)
+    return -sum(count / total * math.log2(count / total) for count in counts if count) + 0.0
+
+
+def distinct_2(texts: Sequence[str], max_words: int = DISTINCT_WORDS) -> float:
+    """Different pairs of words by all pairs (Li et al., 2016), in the first `max_words`: it falls with the length."""
+    pairs: list[tuple[str, str]] = []
+    for text in texts:
+        words = _WORD.findall(text.lower())[: max_words + 1 - len(pairs)]
+        pairs.extend(itertools.pairwise(words))
+        if len(pairs) >= max_words:
+            break
+    return len(set(pairs)) / len(pairs) if pairs else 0.0
+
+
+def vendi_score(vectors_RD: Vectors) -> float:
+    """The effective number of different rows (Friedman and Dieng, 2023): exp of the entropy of K/R's eigenvalues."""
+    if len(vectors_RD) == 0:
+        return 0.0
+    kernel_RR = vectors_RD.astype(np.float64) @ vectors_RD.T.astype(np.float64)
+    np.fill_diagonal(kernel_RR, 1.0)
+    eigenvalues = np.linalg.eigvalsh(kernel_RR / len(vectors_RD))
+    eigenvalues = eigenvalues[eigenvalues > 1e-12]
+    return float(np.exp(-np.sum(eigenvalues * np.log(eigenvalues))))
+
+
+def nearest_similarity(vectors_RD: Vectors) -> float:
+    """The mean over rows of the cosine with the most similar other row; 0 for fewer than two rows."""
+    if len(vectors_RD) < 2:
+        return 0.0
+    similar_RR = vectors_RD @ vectors_RD.T
+    np.fill_diagonal(similar_RR, -1.0)
+    return float(similar_RR.max(axis=1).mean())
+
+
+def first_verb(prompt: str) -> str:
+    """The first word that may be what is asked for (write, what); empty where the first eight hold none."""
+    words: list[str] = _WORD.findall(prompt[:200].lower())[:8]
+    return next((word for word in words if word not in _NOT_VERBS), "")
+
+
+def _draw(conversations: Sequence[Conversation], seed: int) -> list[Conversation]:
+    if len(conversations) <= SAMPLE_ROWS:
+        return list(conversations)
+    chosen = random.Random(seed).sample(range(len(conversations)), SAMPLE_ROWS)
+    return [conversations[index] for index in sorted(chosen)]
+
+
+def _measure(drawn: Sequence[Conversation], rows: int, vectors_RD: Vectors, centres_KD: Vectors) -> Diversity:
+    types = Counter(task_type(row) for row in drawn)
+    verbs = Counter(first_verb(row.prompt) for row in drawn)
+    verbs.pop("", None)
+    # Neighbours in the order of the file would be neighbours in topic, so every k-th row.
+    spread_RD = vectors_RD[:: max(1, len(vectors_RD) // VENDI_ROWS)][:VENDI_ROWS]
+    return Diversity(
+        rows=rows,
+        sample_rows=len(drawn),
+        task_types=dict(types.most_common()),
+        task_entropy_bits=round(entropy_bits(list(types.values())), 4),
+        prompt_words=_lengths([row.prompt for row in drawn]),
+        response_words=_lengths([row.response for row in drawn]),
+        distinct_2=round(distinct_2([row.response for row in drawn]), 4),
+        vendi=round(vendi_score(spread_RD), 2),
+        vendi_rows=len(spread_RD),
+        nearest_similarity=round(nearest_similarity(vectors_RD), 4),
+        first_verbs=dict(verbs.most_common(20)),
+        clusters_covered=len(set(nearest_centres(vectors_RD, centres_KD).tolist())),
+        clusters=len(centres_KD),
+    )
+
+
+def _lengths(texts: Sequence[str]) -> Lengths:
+    words = np.array([len(text.split()) for text in texts], dtype=np.float64)
+    p5, p50, p95 = np.percentile(words, (5, 50, 95))
+    return Lengths(mean=round(float(words.mean()), 1), p5=float(p5), p50=float(p50), p95=float(p95))
