@@ -43,7 +43,9 @@ class DecontaminateConfig(_Section):
     """Which test items must not appear in training."""
 
     benchmarks: tuple[Path, ...] = Field((), description="benchmark files whose items are looked for in every row")
-    max_ngram_rows: int = Field(10, ge=1, description="an n-gram in more training rows than this is boilerplate")
+    max_groups: int = Field(
+        10, ge=1, description="an n-gram in more groups of near copies than this is boilerplate, not a test item"
+    )
 
 
 class QualityConfig(_Section):
@@ -61,8 +63,8 @@ class SelectConfig(_Section):
 class MixConfig(_Section):
     """The size of the result when sources have shares."""
 
-    rows: int | None = Field(None, ge=1, description="rows of the result; null: as many as the sources can give")
     by: Literal["rows", "tokens"] = Field("rows", description="what a source's share is a share of")
+    size: int | None = Field(None, ge=1, description="rows or tokens of the result; null: as many as there are")
     max_upsampling: float = Field(3.0, ge=1, le=100, description="times that a source's rows may be used at most")
 
 

@@ -14,11 +14,12 @@ class _Part(BaseModel):
 
 
 class SourceCounts(_Part):
-    """One source's rows by verdict; `format` is what was detected or named."""
+    """One source's rows by verdict; `format` is what was detected or named, `columns` what it reads."""
 
     name: str
     role: str
     format: str
+    columns: list[str]
     rows: int
     verdicts: dict[str, int]
 
@@ -65,6 +66,15 @@ class MixReport(_Part):
     copies: dict[str, int]
 
 
+class Sample(_Part):
+    """A row to read, in full: `matched` is the row or test item it was too near to."""
+
+    id: str
+    source: str
+    row: dict[str, Any]
+    matched: dict[str, Any] | None = None
+
+
 class CurateResult(_Part):
     """The whole of curate.json. `verdicts` add up to `rows_in`; copies are counted apart."""
 
@@ -82,4 +92,4 @@ class CurateResult(_Part):
     near_duplicates: NearDuplicatesReport
     decontamination: DecontaminationReport
     mix: MixReport | None = None
-    samples: dict[str, list[dict[str, Any]]] = {}
+    samples: dict[str, list[Sample]] = {}

@@ -64,30 +64,40 @@ def _rarest_first(rows: NDArray[np.int32], counts: NDArray[np.int64], texts: int
 def _sorted_keys(words: Words, ngram: int) -> Hashes:
     """A key holds a shingle's hash above its text's number: one sort brings equal shingles together; no repeats."""
     bits = np.uint64(_row_bits(len(words)))
-    parts = [(mix(hashes) << bits) | rows for hashes, rows in _windows(words, ngram)]
-    keys = np.concatenate(parts) if parts else np.zeros(0, dtype=np.uint64)
+    short = np.flatnonzero((words.lengths > 0) & (words.lengths < ngram))
+    whole = [_combined(words.of(text), len(words.of(text)))[0] for text in short.tolist()]
+    parts = [(np.array(whole, dtype=np.uint64) << bits) | short.astype(np.uint64)]
+    parts += [(window.hashes << bits) | window.texts.astype(np.uint64) for window in windows(words, ngram)]
+    keys: Hashes = np.concatenate(parts)
     del parts
     keys.sort()
-    if len(keys) == 0:
-        return keys
-    return keys[np.concatenate([[True], keys[1:] != keys[:-1]])]
+    new = np.ones(len(keys), dtype=bool)
+    new[1:] = keys[1:] != keys[:-1]
+    distinct: Hashes = keys[new]
+    return distinct
 
 
-def _windows(words: Words, ngram: int) -> Iterator[tuple[Hashes, Hashes]]:
-    """Hashes and text numbers of every window, block by block."""
-    lengths = words.lengths
-    short = np.flatnonzero((lengths > 0) & (lengths < ngram))
-    for text in short:
-        yield _combined(words.of(text), int(lengths[text])), np.array([text], dtype=np.uint64)
+@dataclass(frozen=True, slots=True)
+class Windows:
+    """Runs of words: hash, text, and position of the first word in the whole of `Words`."""
+
+    hashes: Hashes
+    texts: NDArray[np.int64]
+    positions: NDArray[np.int64]
+
+
+def windows(words: Words, size: int) -> Iterator[Windows]:
+    """Every run of `size` words that lies in one text, block by block."""
     first = 0
     while first < len(words):
-        after = int(np.searchsorted(words.starts, words.starts[first] + WORDS_PER_BLOCK))
+        begin = int(words.starts[first])
+        after = int(np.searchsorted(words.starts, begin + WORDS_PER_BLOCK))
         after = min(max(after, first + 1), len(words))
-        hashes = words.hashes[words.starts[first] : words.starts[after]]
-        rows = np.repeat(np.arange(first, after, dtype=np.uint64), lengths[first:after])
-        if len(hashes) >= ngram:
-            inside = rows[: len(rows) - ngram + 1] == rows[ngram - 1 :]
-            yield _combined(hashes, ngram)[inside], rows[: len(inside)][inside]
+        hashes = words.hashes[begin : words.starts[after]]
+        texts = np.repeat(np.arange(first, after), words.lengths[first:after])
+        if len(hashes) >= size:
+            inside = np.flatnonzero(texts[: len(texts) - size + 1] == texts[size - 1 :])
+            yield Windows(_combined(hashes, size)[inside], texts[inside], begin + inside)
         first = after
 
 
@@ -98,7 +108,7 @@ def _combined(hashes: Hashes, ngram: int) -> Hashes:
     for offset in range(ngram):
         total *= _MULTIPLIER
         total += hashes[offset : offset + count]
-    return total
+    return mix(total)
 
 
 def _row_bits(texts: int) -> int:

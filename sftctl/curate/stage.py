@@ -1,42 +1,37 @@
 """Raw rows become a held-out set and a training set; every row read gets one verdict."""
 
-import hashlib
-import json
-from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Sequence
-from typing import IO, Any
+import random
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
 
+from sftctl import console
+from sftctl.curate.carried import carry_held_out
 from sftctl.curate.config import CurateConfig
+from sftctl.curate.corpus import Corpus, index_corpus, near_copies_among
 from sftctl.curate.exact_duplicates import drop_exact_duplicates
 from sftctl.curate.facts import gather_facts
 from sftctl.curate.filters.apply import apply_filters
 from sftctl.curate.filters.rules import merged_rules
-from sftctl.curate.hold_out import choose_held_out
+from sftctl.curate.hold_out import hold_out
+from sftctl.curate.leaks import decontaminate
+from sftctl.curate.mix import STAGE as MIX
+from sftctl.curate.mix import mix
+from sftctl.curate.near_duplicates import Thinned, drop_near_duplicates
+from sftctl.curate.outcome import Outcome, write_outcome
 from sftctl.curate.repair import repair
-from sftctl.curate.result import (
-    CurateResult,
-    DecontaminationReport,
-    HoldOutReport,
-    NearDuplicatesReport,
-    SourceCounts,
-)
-from sftctl.curate.token_counts import count_response_tokens
-from sftctl.curate.verdicts import (
-    Decision,
-    Notes,
-    Verdict,
-    account,
-    count_notes,
-    count_reasons,
-    count_verdicts,
-    rejected_rows,
-    write_verdicts,
-)
+from sftctl.curate.result import CurateResult, MixReport, NearDuplicatesReport
+from sftctl.curate.token_counts import count_response_tokens, count_tokens
+from sftctl.curate.verdicts import Decision, Notes
+from sftctl.data.conversation import Conversation
 from sftctl.data.ingest import ingest
-from sftctl.data.ingested import Ingested
-from sftctl.run_dir import RunDir, write_json, write_with
+from sftctl.errors import DataUnusable, GateFailed
+from sftctl.run_dir import RunDir
 from sftctl.tokenization.config import DataConfig
 from sftctl.tokenization.prepare import Prepared
+
+FILTERS = "filters"
 
 
 def curate(
@@ -50,94 +45,137 @@ def curate(
 ) -> CurateResult:
     """Writes train.jsonl, held_out.jsonl, rejected.jsonl, verdicts.parquet and curate.json.
 
-    Raises DataUnusable when nothing is left to train on, GateFailed when the filters drop too much.
+    Raises DataUnusable when nothing is left to train on, GateFailed (all is written) when the filters drop too much.
     """
     ingested = ingest(
         config.sources, on_control_tokens=config.on_control_tokens, max_bad_fraction=config.max_bad_fraction
     )
     repaired = [repair(row) for row in ingested.conversations]
-    repairs = {row.conversation.id: row.repairs for row in repaired if row.repairs}
-    distinct = drop_exact_duplicates([row.conversation for row in repaired])
-    decisions = list(distinct.decisions)
+    rows = [row.conversation for row in repaired]
+    distinct = drop_exact_duplicates(rows)
+    carried = carry_held_out(distinct.kept, config.hold_out, run_dir.held_out_rows)
+    corpus = index_corpus([*distinct.kept, *carried.absent], config.near_duplicates)
 
-    held_out_ids = choose_held_out(distinct.kept, config.hold_out)
-    decisions += held_out_ids
-    chosen = {decision.id for decision in held_out_ids}
-    held_out = [row for row in distinct.kept if row.id in chosen]
-    candidates = [row for row in distinct.kept if row.id not in chosen]
+    held_out = hold_out(corpus, carried, config)
+    clean = decontaminate(corpus, held_out.rest, held_out.rows, config.decontaminate)
+    filtered = _filter(corpus, clean.rest, tokenizer, config)
+    thinned = _thin(corpus, filtered, config)
+    mixed = _mix([corpus.rows[i] for i in thinned.rest], tokenizer, config, seed)
 
-    facts = gather_facts(candidates, count_response_tokens(tokenizer, candidates))
-    judgements = apply_filters(candidates, merged_rules(config.filters), facts)
-    judged = list(zip(candidates, judgements, strict=True))
-    decisions += [
-        Decision(row.id, "rejected", "filters", found.reason) for row, found in judged if found.action == "drop"
-    ]
-    training = [row for row, found in judged if found.action != "drop"]
-    decisions += [Decision(row.id, "kept", "mix") for row in training]
-    flags = {row.id: found.flags for row, found in judged if found.flags}
-
-    verdicts = account(ingested, decisions, Notes(flags=flags, repairs=repairs))
-    return _write(config, run_dir, ingested, verdicts, held_out, training, flags, repairs, repaired)  # type: ignore[no-any-return,no-untyped-call]
-
-
-def _write(config, run_dir, ingested, verdicts, held_out, training, flags, repairs, repaired):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202, PLR0913
-    write_with(run_dir.held_out_rows, lambda file: _write_rows(file, (row.to_json() for row in held_out)))
-    write_with(run_dir.training_rows, lambda file: _write_rows(file, (row.to_json() for row in training)))
-    by_id = {row.conversation.id: row.conversation for row in repaired}
-    write_with(run_dir.rejected_rows, lambda file: _write_rows(file, rejected_rows(verdicts, by_id, ingested)))
-    write_with(run_dir.verdicts, lambda file: write_verdicts(verdicts, file))
-    result = CurateResult(
-        passed=True,
-        rows_in=ingested.rows_read,
-        verdicts=count_verdicts(verdicts),
-        reasons=count_reasons(verdicts),
-        flags=count_notes(flags),
-        repairs=count_notes(repairs),
-        copies=0,
-        training_rows=len(training),
-        sources=_count_sources(config, ingested, verdicts),
-        hold_out=HoldOutReport(
-            rows=len(held_out),
-            rows_by_role=dict(Counter(row.role for row in held_out)),
-            rows_by_source=dict(Counter(row.source for row in held_out)),
-            carried_rows=0,
-            frozen=False,
-            sha256=hashlib.sha256(run_dir.held_out_rows.read_bytes()).hexdigest(),
-            groups=len(held_out),
-            largest_group=1,
-            near_copies_in_training=0,
+    kept = {row.id for row in mixed.rows}
+    positions = [position for position in thinned.rest if corpus.rows[position].id in kept]
+    leaks = near_copies_among(corpus, held_out.positions, positions, config.near_duplicates.threshold)
+    outcome = Outcome(
+        ingested=ingested,
+        rows=rows,
+        decisions=[
+            *distinct.decisions,
+            *held_out.decisions,
+            *clean.decisions,
+            *filtered.decisions,
+            *thinned.decisions,
+            *mixed.decisions,
+        ],
+        notes=Notes(
+            flags=filtered.flags, repairs={row.conversation.id: row.repairs for row in repaired if row.repairs}
         ),
-        near_duplicates=NearDuplicatesReport(
-            method="off",
-            threshold=config.near_duplicates.threshold,
-            ngram=config.near_duplicates.ngram,
-            scope=config.near_duplicates.scope,
-            pairs=0,
-            removed=0,
-        ),
-        decontamination=DecontaminationReport(items={}, hits={}),
+        held_out=held_out,
+        near_copies_in_training=len(leaks),
+        training=mixed.rows,
+        near_duplicates=thinned.report,
+        decontamination=clean.report,
+        mix=mixed.report,
+        passed=filtered.dropped_fraction <= config.max_dropped_fraction,
     )
-    write_json(run_dir.curate_result, result.model_dump())
+    result = write_outcome(outcome, config, run_dir, seed)
+    _tell(result)
+    if not result.passed:
+        raise GateFailed(
+            f"curate: the filters dropped {filtered.dropped_fraction:.1%} of the rows, more than "
+            f"curate.max_dropped_fraction allows ({config.max_dropped_fraction:.1%}). Read {run_dir.rejected_rows}, "
+            "then change curate.filters or raise the limit."
+        )
     return result
 
 
-def _write_rows(file: IO[bytes], rows: Iterable[dict[str, Any]]) -> None:
-    for row in rows:
-        file.write(json.dumps(row, ensure_ascii=False).encode("utf-8", "surrogatepass") + b"\n")
+@dataclass(frozen=True, slots=True)
+class _Filtered:
+    rest: list[int]
+    decisions: list[Decision]
+    flags: Mapping[str, tuple[str, ...]]
+    dropped_fraction: float
 
 
-def _count_sources(config: CurateConfig, ingested: Ingested, verdicts: Sequence[Verdict]) -> list[SourceCounts]:
-    formats = {found.source: found.format for found in ingested.detected}
-    counts: dict[str, Counter[str]] = defaultdict(Counter)
-    for verdict in verdicts:
-        counts[verdict.source][verdict.decision.verdict] += 1
-    return [
-        SourceCounts(
-            name=source.name,
-            role=source.role,
-            format=formats.get(source.name, "unknown"),
-            rows=counts[source.name].total(),
-            verdicts=dict(counts[source.name]),
-        )
-        for source in config.sources
+def _filter(corpus: Corpus, positions: Sequence[int], tokenizer: Prepared, config: CurateConfig) -> _Filtered:
+    rows = [corpus.rows[position] for position in positions]
+    facts = gather_facts(rows, count_response_tokens(tokenizer, rows))
+    judgements = apply_filters(rows, merged_rules(config.filters), facts)
+    judged = list(zip(positions, rows, judgements, strict=True))
+    decisions = [
+        Decision(row.id, "rejected", FILTERS, judgement.reason)
+        for _, row, judgement in judged
+        if judgement.action == "drop"
     ]
+    return _Filtered(
+        rest=[position for position, _, judgement in judged if judgement.action != "drop"],
+        decisions=decisions,
+        flags={row.id: judgement.flags for _, row, judgement in judged if judgement.flags},
+        dropped_fraction=len(decisions) / max(len(rows), 1),
+    )
+
+
+def _thin(corpus: Corpus, filtered: _Filtered, config: CurateConfig) -> Thinned:
+    near = config.near_duplicates
+    if near.method == "off":
+        report = NearDuplicatesReport(
+            method="off", threshold=near.threshold, ngram=near.ngram, scope=near.scope, pairs=0, removed=0
+        )
+        return Thinned(filtered.rest, [], report)
+    if near.keep == "best":
+        return drop_near_duplicates(corpus, _best_first(corpus, filtered), near)
+    return drop_near_duplicates(corpus, filtered.rest, near)
+
+
+def _best_first(corpus: Corpus, filtered: _Filtered) -> list[int]:
+    """Fewest flags first, then the longest response; equal ones in the order of the input."""
+    lengths = corpus.words.responses.lengths
+    flags = {position: len(filtered.flags.get(corpus.rows[position].id, ())) for position in filtered.rest}
+    return sorted(filtered.rest, key=lambda position: (flags[position], -int(lengths[position]), position))
+
+
+@dataclass(frozen=True, slots=True)
+class _Mixed:
+    rows: list[Conversation]
+    decisions: list[Decision]
+    report: MixReport | None
+
+
+def _mix(rows: list[Conversation], tokenizer: Prepared, config: CurateConfig, seed: int) -> _Mixed:
+    """All rows, in the order of the input, where the sources have no shares."""
+    if not rows:
+        raise DataUnusable("curate: no row is left to train on. Lower curate.hold_out.rows, or change curate.filters.")
+    if config.sources[0].share is None:
+        return _Mixed(rows, [Decision(row.id, "kept", MIX) for row in rows], None)
+    sizes = {row.id: 1 for row in rows}
+    if config.mix.by == "tokens":
+        texts = ["\n".join(message["content"] for message in row.messages) for row in rows]
+        sizes = {row.id: max(count, 1) for row, count in zip(rows, count_tokens(tokenizer, texts), strict=True)}
+    mixed = mix(rows, config.sources, config.mix, sizes, random.Random(seed))
+    left_out = {row.id for row in mixed.left_out}
+    decisions = [
+        Decision(row.id, "mixed_out", MIX, "over_share") if row.id in left_out else Decision(row.id, "kept", MIX)
+        for row in rows
+    ]
+    return _Mixed(mixed.rows, decisions, mixed.report)
+
+
+def _tell(result: CurateResult) -> None:
+    counts = [[name, f"{count:,}"] for name, count in result.verdicts.items() if count]
+    console.table(f"{result.rows_in:,} rows read", ["verdict", "rows"], counts)
+    if result.reasons:
+        console.table("rejected", ["reason", "rows"], [[name, f"{count:,}"] for name, count in result.reasons.items()])
+    for source in result.sources:
+        if not Counter(source.verdicts)["kept"]:
+            console.warn(f"source {source.name}: no row of it is kept; see its rows in rejected.jsonl")
+    if result.hold_out.rows == 0:
+        console.warn("nothing is held out: set curate.hold_out.rows, or add rows, to have something to measure on")

@@ -53,6 +53,13 @@ class Words:
     def of(self, text: int) -> Hashes:
         return self.hashes[self.starts[text] : self.starts[text + 1]]
 
+    def of_texts(self, texts: NDArray[np.int64]) -> "Words":
+        """The words of some texts, in the given order."""
+        lengths = self.lengths[texts]
+        starts = np.concatenate([[0], np.cumsum(lengths)])
+        source = np.arange(starts[-1]) + np.repeat(self.starts[texts] - starts[:-1], lengths)
+        return Words(self.hashes[source], starts)
+
 
 @dataclass(frozen=True, slots=True)
 class CorpusWords:
