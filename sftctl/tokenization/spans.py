@@ -113,8 +113,19 @@ class SpanFinder:
         closed = self.render.or_none(before)
         header = prompt[len(closed) :] if closed is not None and prompt.startswith(closed) else None
         if number and length >= max(self._boundary(number), len(prompt) - len(header or prompt)):
-            return Start(length, prompt[length : length + 1])
+            return self._parted_at(number, length, prompt[length : length + 1])
         return self._start_by_tail(number, prompt)
+
+    def _parted_at(self, number: int, position: int, unlike: str) -> Start:
+        """Where generation prompt and rendering part, but not behind a word that both begin with by chance."""
+        content_start = self.places[number].start
+        if content_start is not None and content_start < position:
+            shared = self.text[content_start:position]
+            pieces = self.atoms(shared)
+            words = "".join(shared[end:start] for (_, end), (start, _) in pairwise([(0, 0), *pieces, (len(shared), 0)]))
+            if words.strip():
+                return Start(content_start, self.text[content_start])
+        return Start(position, unlike)
 
     def _boundary(self, number: int) -> int:
         """The end of the last content in front of a message."""
@@ -134,7 +145,7 @@ class SpanFinder:
                 here = self.text[previous.end :]
                 length = common_length(tail, here, self.atoms)
                 if length:
-                    return Start(previous.end + length, tail[length : length + 1])
+                    return self._parted_at(number, previous.end + length, tail[length : length + 1])
         closed = self.render.or_none(self.messages[:number])
         if closed is not None and prompt.startswith(closed) and len(prompt) > len(closed):
             return self._start_behind(number, prompt[len(closed) :])
@@ -169,7 +180,7 @@ class SpanFinder:
         alone, followed = self._tails(number, place, tail)
         length = self._terminator(alone, followed, tail, within=self._plain_terminator(number) if calls else None)
         if length is None:
-            return End(content_end + self._kept_whitespace(number, tail), False)
+            return End(content_end + self._kept_whitespace(number, tail if alone is None else alone), False)
         return End(content_end + length, True)
 
     def _tail(self, number: int, position: int) -> str:
@@ -249,6 +260,7 @@ class SpanFinder:
         raise MaskRefused("turn_not_located", f"message {number} cannot be located in the rendering")
 
     def _kept_whitespace(self, number: int, tail: str) -> int:
+        """Characters of the content's own trailing whitespace that the template keeps; `tail` is of the last turn."""
         content = str(self.messages[number].get("content") or "")
         trail = content[len(content.rstrip()) :]
         return len(trail) if trail and tail.startswith(trail) else 0
