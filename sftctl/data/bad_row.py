@@ -12,7 +12,8 @@ class BadRow(Exception):
     def __init__(self, reason: str, field: str | None, message: str) -> None:
         super().__init__(reason, field, message)
         self.reason = reason
-        self.field = field
+        # A key can hold half a character, which no file could be written with.
+        self.field = field and field.encode("utf-8", "replace").decode("utf-8")
         self.message = message
 
 

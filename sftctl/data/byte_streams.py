@@ -4,7 +4,7 @@ import gzip
 import io
 import sys
 import zlib
-from typing import Any, BinaryIO
+from typing import IO, Any
 
 from sftctl.data.lines import TornArchive
 from sftctl.errors import StorageFailed, UsageError
@@ -15,15 +15,13 @@ _GZIP_MAGIC = b"\x1f\x8b"
 _BUFFER_BYTES = 1 << 20
 
 
-def open_bytes(path: str) -> io.BufferedReader:
+def open_bytes(path: str) -> "io.BufferedReader[io.RawIOBase]":
     """The unpacked content of a file, or of standard input for `-`; UsageError when it cannot be opened."""
     try:
-        if path == STANDARD_INPUT:
-            packed = open(sys.stdin.fileno(), "rb", _BUFFER_BYTES, closefd=False)  # noqa: SIM115 - the caller closes it
-        else:
-            packed = open(path, "rb", _BUFFER_BYTES)  # noqa: SIM115
+        raw = io.FileIO(sys.stdin.fileno(), closefd=False) if path == STANDARD_INPUT else io.FileIO(path)
     except (FileNotFoundError, IsADirectoryError, PermissionError) as problem:
         raise UsageError(f"{path}: {(problem.strerror or 'cannot be opened').lower()}. Check its path") from problem
+    packed: io.BufferedReader[io.RawIOBase] = io.BufferedReader(raw, _BUFFER_BYTES)
     if packed.peek(2)[:2] == _GZIP_MAGIC:
         return io.BufferedReader(_Unpacked(packed, path), _BUFFER_BYTES)
     return packed
@@ -32,7 +30,7 @@ def open_bytes(path: str) -> io.BufferedReader:
 class _Unpacked(io.RawIOBase):
     """A gzip stream whose damage is told as TornArchive."""
 
-    def __init__(self, packed: BinaryIO, path: str) -> None:
+    def __init__(self, packed: IO[bytes], path: str) -> None:
         self._packed = packed
         self._gzip = gzip.GzipFile(fileobj=packed)
         self._path = path

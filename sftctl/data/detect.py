@@ -34,7 +34,10 @@ def detect_format(rows: Sequence[Mapping[str, Any]], source: str) -> Format:
             f"{source}: no known format fits its columns ({columns}). "
             "Say which are the prompt and the response: fields: {prompt: COLUMN, response: COLUMN}"
         )
-    readings = "; ".join(f"{one.type} ({', '.join(sorted(used[id(one)]))})" for one in different)
+    readings = "; ".join(
+        f"{one.type} ({', '.join(name for name in one.column_of.values() if name in used[id(one)])})"
+        for one in different
+    )
     raise DataUnusable(
         f"{source}: its columns ({columns}) can be read in {len(different)} ways: {readings}. Set format and fields"
     )

@@ -16,6 +16,7 @@ from sftctl.data.conversation import PLAIN_TEXT_ROLE, Message
 from sftctl.data.turns import MESSAGE_ROLES, SHAREGPT_ROLES, TurnKeys, leftovers, parse_tools, parse_turns
 
 Row = Mapping[str, Any]
+Part = Literal["role", "content"]
 
 
 class _Columns(BaseModel):
@@ -80,9 +81,10 @@ class _TurnList(_Columns):
     def tools_of(self, row: Row) -> tuple[dict[str, Any], ...]:
         return parse_tools(row, self.tools)
 
-    def field_at(self, row: Row, index: int) -> str:
+    def field_at(self, row: Row, index: int, part: Part) -> str:
         offset = len(self._system(row))
-        return self.system if index < offset else f"{self.turns}[{index - offset}].{self.keys.content}"
+        key = self.keys.role if part == "role" else self.keys.content
+        return self.system if index < offset else f"{self.turns}[{index - offset}].{key}"
 
     def leftovers(self, row: Row) -> dict[str, Any]:
         return dict(leftovers(row, self.turns, self.keys))
@@ -132,7 +134,7 @@ class Alpaca(_Columns):
         response = text_of(row, self.output)
         return [*self._system(row), {"role": "user", "content": prompt}, {"role": "assistant", "content": response}]
 
-    def field_at(self, row: Row, index: int) -> str:
+    def field_at(self, row: Row, index: int, part: Part) -> str:
         return ([self.system] * len(self._system(row)) + [self.instruction, self.output])[index]
 
 
@@ -156,11 +158,11 @@ class PromptCompletion(_Columns):
             completion = [{"role": "assistant", "content": text_of(row, self.completion)}]
         return [*self._system(row), *prompt, *completion]
 
-    def field_at(self, row: Row, index: int) -> str:
+    def field_at(self, row: Row, index: int, part: Part) -> str:
         fields = [self.system] * len(self._system(row))
         for column in (self.prompt, self.completion):
             turns = row[column]
-            fields += [f"{column}[{i}].content" for i in range(len(turns))] if type(turns) is list else [column]
+            fields += [f"{column}[{i}].{part}" for i in range(len(turns))] if type(turns) is list else [column]
         return fields[index]
 
     def leftovers(self, row: Row) -> dict[str, Any]:
@@ -190,7 +192,7 @@ class Pair(_Columns):
         prompt, response = text_of(row, self.prompt), text_of(row, self.response)
         return [*self._system(row), {"role": "user", "content": prompt}, {"role": "assistant", "content": response}]
 
-    def field_at(self, row: Row, index: int) -> str:
+    def field_at(self, row: Row, index: int, part: Part) -> str:
         return ([self.system] * len(self._system(row)) + [self.prompt, self.response])[index]
 
 
@@ -203,7 +205,7 @@ class PlainText(_Columns):
     def to_messages(self, row: Row) -> list[Message]:
         return [{"role": PLAIN_TEXT_ROLE, "content": text_of(row, self.text)}]
 
-    def field_at(self, row: Row, index: int) -> str:
+    def field_at(self, row: Row, index: int, part: Part) -> str:
         return self.text
 
 

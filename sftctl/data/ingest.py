@@ -40,7 +40,9 @@ def ingest(
         good_before, bad_before = len(reader.read.conversations), len(reader.read.rejected)
         rest_lost = reader.add(source)
         good, bad = len(reader.read.conversations) - good_before, reader.read.rejected[bad_before:]
-        _refuse_unusable(source, good, bad, max_bad_fraction=0 if rest_lost else max_bad_fraction)
+        if rest_lost:
+            raise _torn(source, bad)
+        _refuse_unusable(source, good, bad, max_bad_fraction)
     return reader.read
 
 
@@ -122,7 +124,7 @@ def _shape_of(source: Source, sample: Sequence[Mapping[str, Any]]) -> Format | N
         return make_format(source.format, source.fields)
     if source.fields:
         return make_format("pair", source.fields)
-    return detect_format(sample, f"source {source.name} ({source.path})") if sample else None
+    return detect_format(sample, _named(source)) if sample else None
 
 
 def _announce(source: Source, shape: Format, sample: Sequence[Mapping[str, Any]]) -> Detected:
@@ -136,11 +138,11 @@ def _messages(row: Mapping[str, Any], shape: Format, tokens: ControlTokens) -> l
     """The row's turns, in a right order and without control tokens in what the model is told."""
     messages = shape.to_messages(row)
     if misplaced := out_of_order(messages):
-        raise BadRow(misplaced.reason, shape.field_at(row, misplaced.turn), misplaced.message)
+        raise BadRow(misplaced.reason, shape.field_at(row, misplaced.turn, "role"), misplaced.message)
     for index, message in enumerate(messages):
         if message["role"] in ("user", "system", "tool") and (token := tokens.first_in(message["content"])):
             what = f"the control token {token} in {message['role']} text; curate.on_control_tokens: keep allows it"
-            raise BadRow("control_token", shape.field_at(row, index), what)
+            raise BadRow("control_token", shape.field_at(row, index, "content"), what)
     return messages
 
 
@@ -158,17 +160,31 @@ def _companions(
     return tuple(tags), shape.tools_of(row), extra
 
 
-def _refuse_unusable(source: Source, good: int, bad: Sequence[Rejected], *, max_bad_fraction: float) -> None:
-    """Raises DataUnusable with the first verdicts when too few rows are good."""
+def _refuse_unusable(source: Source, good: int, bad: Sequence[Rejected], max_bad_fraction: float) -> None:
+    """Raises DataUnusable when a source gives nothing, or has more bad rows than the recipe bears."""
     read = good + len(bad)
+    if not read:
+        raise DataUnusable(f"{_named(source)}: it holds no rows: it is empty, or has blank lines only. Check its path")
     if good and len(bad) <= max_bad_fraction * read:
         return
-    name = f"source {source.name} ({source.path})"
-    if not read:
-        raise DataUnusable(f"{name}: the file is empty. Check curate.sources: path")
-    verdicts = "\n".join(f"  {row}" for row in bad[:FIRST_VERDICTS])
-    more = f"\n  and {len(bad) - FIRST_VERDICTS:,} more" if len(bad) > FIRST_VERDICTS else ""
     raise DataUnusable(
-        f"{name}: {len(bad):,} of {read:,} rows cannot be used, more than curate.max_bad_fraction allows "
-        f"({max_bad_fraction:g}).\n{verdicts}{more}\nCorrect these rows, or raise curate.max_bad_fraction"
+        f"{_named(source)}: {len(bad):,} of {read:,} rows cannot be used; "
+        f"curate.max_bad_fraction allows {max_bad_fraction:.1%}.\n{_first_verdicts(bad)}\n"
+        "Correct these rows, set the source's format, or raise curate.max_bad_fraction"
     )
+
+
+def _torn(source: Source, bad: Sequence[Rejected]) -> DataUnusable:
+    """Whatever the share of bad rows: nobody knows how many are missing."""
+    return DataUnusable(f"{_named(source)}: its rows cannot be read to the end.\n  {bad[-1]}")
+
+
+def _named(source: Source) -> str:
+    return f"source {source.name} ({source.path})"
+
+
+def _first_verdicts(bad: Sequence[Rejected]) -> str:
+    lines = [f"  {row}" for row in bad[:FIRST_VERDICTS]]
+    if len(bad) > FIRST_VERDICTS:
+        lines.append(f"  and {len(bad) - FIRST_VERDICTS:,} more")
+    return "\n".join(lines)

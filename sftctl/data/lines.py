@@ -11,6 +11,7 @@ MAX_LINE_BYTES = 16 * 1024 * 1024
 RAW_CHARACTERS = 2000
 """How much of an unreadable line is kept for rejected.jsonl."""
 
+_SKIPPED_BYTES = 1 << 20
 _UTF8_MARK = b"\xef\xbb\xbf"
 _WIDE_MARKS = {b"\xff\xfe": "UTF-16", b"\xfe\xff": "UTF-16", b"\x00\x00\xfe\xff": "UTF-32"}
 
@@ -72,7 +73,7 @@ def _wide_encoding(start: bytes) -> UnreadableRow | None:
 def _too_long(content: bytes, number: int, max_bytes: int, stream: IO[bytes]) -> UnreadableRow:
     """Skips to the end of the line, one bounded piece at a time."""
     start, length = readable(content), len(content)
-    while not content.endswith(b"\n") and (content := stream.readline(max_bytes)):
+    while not content.endswith(b"\n") and (content := stream.readline(_SKIPPED_BYTES)):
         length += len(content)
     message = f"the line has {length:,} bytes, more than the {max_bytes:,} that a row may have"
     return UnreadableRow(number, "line_too_long", message, start)

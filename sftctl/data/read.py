@@ -64,7 +64,7 @@ def _read_by_datasets(path: str) -> bool:
     return local.is_dir() or (_ending(path) not in _ENDINGS and not local.exists() and bool(_HUB_ID.fullmatch(path)))
 
 
-def _kind_of(path: str, stream: io.BufferedReader) -> str:
+def _kind_of(path: str, stream: "io.BufferedReader[io.RawIOBase]") -> str:
     """By the ending of the name; standard input has none and is known by how it starts."""
     if path == STANDARD_INPUT:
         start = stream.peek(4)

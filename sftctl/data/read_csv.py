@@ -90,7 +90,7 @@ def _row(columns: Sequence[str], cells: Sequence[str], line: int) -> AnyRow:
         return BlankRow(line)
     raw = ",".join(cells)[:RAW_CHARACTERS].encode("utf-8", "replace").decode("utf-8")
     if len(cells) != len(columns):
-        message = f"{len(cells)} cells where the header has {len(columns)}"
+        message = f"the header has {len(columns)} columns, this row has {len(cells)}"
         return UnreadableRow(line, "wrong_number_of_cells", message, raw)
     for column, cell in zip(columns, cells, strict=True):
         try:

@@ -8,23 +8,23 @@ from typing import IO
 
 from sftctl.data.bad_row import BadRow
 from sftctl.data.json_rows import SPACE, Element, end_of_value, parse_row
-from sftctl.data.lines import MAX_LINE_BYTES, RAW_CHARACTERS, TornArchive, not_utf8
+from sftctl.data.lines import MAX_LINE_BYTES, RAW_CHARACTERS, TornArchive
 from sftctl.data.rows import AnyRow, RawRow, UnreadableRow
 
-_PIECE_BYTES = 1 << 20
 _SPACES = re.compile(f"[{SPACE}]*")
 
 
-def read_json(stream: IO[bytes]) -> Iterator[AnyRow]:
+def read_json(stream: IO[bytes], piece_bytes: int = 1 << 20) -> Iterator[AnyRow]:
     """The elements of the list, each with the line it starts in. Behind a malformed element nothing can be read."""
-    window = _Window(stream)
+    window = _Window(stream, piece_bytes)
     try:
         yield from _elements(window)
     except BadRow as problem:
         raw = window.text[window.at : window.at + RAW_CHARACTERS]
         yield UnreadableRow(window.line, problem.reason, problem.message, raw, problem.field, rest_lost=True)
-    except UnicodeDecodeError as problem:
-        yield UnreadableRow(window.line, "wrong_encoding", not_utf8(problem), "", rest_lost=True)
+    except UnicodeDecodeError:
+        message = "bytes in this line, or behind it, are not UTF-8; convert the file with iconv"
+        yield UnreadableRow(window.line, "wrong_encoding", message, "", rest_lost=True)
     except TornArchive as torn:
         yield UnreadableRow(window.line, torn.reason, torn.message, "", rest_lost=True)
 
@@ -71,24 +71,25 @@ def _try_element(window: "_Window") -> Element | BadRow:
         return problem
     except json.JSONDecodeError as problem:
         line = window.line + window.text.count("\n", window.at, problem.pos)
-        return BadRow("malformed_json", None, f"no valid JSON: {problem.msg} in line {line}")
+        return BadRow("malformed_json", None, f"no valid JSON: {problem.msg.removesuffix(' at')} in line {line}")
 
 
 class _Window:
     """A text that is decoded piece by piece, the position up to which it is read, and the line of that."""
 
-    def __init__(self, stream: IO[bytes]) -> None:
+    def __init__(self, stream: IO[bytes], piece_bytes: int) -> None:
         self.text = ""
         self.at = 0
         self.line = 1
         self.ended = False
         self._stream = stream
+        self._piece_bytes = piece_bytes
         self._decoder = codecs.getincrementaldecoder("utf-8-sig")()
 
     def grow(self) -> None:
         """At least doubles what is unread, so that a long row is tried a few times only."""
         unread = self.text[self.at :]
-        piece = self._stream.read(max(_PIECE_BYTES, len(unread)))
+        piece = self._stream.read(max(self._piece_bytes, len(unread)))
         self.ended = not piece
         self.text = unread + self._decoder.decode(piece, final=self.ended)
         self.at = 0

@@ -31,7 +31,7 @@ def _json_row(line: Line) -> AnyRow:
         if end != len(text):
             raise json.JSONDecodeError("Extra data", text, end)
     except json.JSONDecodeError as problem:
-        message = f"no valid JSON: {problem.msg} at column {problem.colno}"
+        message = f"no valid JSON: {problem.msg.removesuffix(' at')} at column {problem.colno}"
         return UnreadableRow(line.number, "malformed_json", message, readable(line.content))
     except UnicodeDecodeError as problem:
         return UnreadableRow(line.number, "wrong_encoding", not_utf8(problem), readable(line.content))

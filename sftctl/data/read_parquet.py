@@ -27,8 +27,8 @@ def read_parquet(stream: IO[bytes]) -> Iterator[AnyRow]:
                     yield RawRow(plain(row), number)
     except TornArchive as torn:
         yield UnreadableRow(1, torn.reason, torn.message, "", rest_lost=True)
-    except (pa.ArrowInvalid, OSError) as problem:
-        message = f"the file is damaged or no Parquet file ({str(problem).split('. ')[0]}): copy it again"
+    except (pa.ArrowInvalid, OSError):
+        message = "the file is damaged, or no Parquet file: copy it again"
         yield UnreadableRow(number + 1, "damaged_parquet", message, "", rest_lost=True)
 
 

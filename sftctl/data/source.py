@@ -25,7 +25,7 @@ class Source(BaseModel):
     )
     share: float | None = Field(None, gt=0, le=1, description="share of the training set, 0 to 1; null takes all rows")
     role: SourceRole = Field("domain", description="what the rows are for; each role has its own held-out rows")
-    format: Literal["auto"] | FormatName = Field("auto", description="shape of a row; auto finds it and prints it")
+    format: Literal["auto", FormatName] = Field("auto", description="shape of a row; auto finds it and prints it")
     fields: dict[str, Annotated[str, Field(min_length=1, max_length=256)]] = Field(
         default_factory=dict,
         max_length=8,

@@ -55,8 +55,10 @@ def parse_turns(row: Mapping[str, Any], column: str, keys: TurnKeys) -> list[Mes
     """The turns under `column`, in the row's order, which `out_of_order` judges."""
     turns = row.get(column)
     if type(turns) is not list:
-        if turns is None:
+        if column not in row:
             text_of(row, column)
+        if turns is None:
+            raise BadRow("null_field", column, "the field is null where a list of turns is expected")
         raise BadRow("not_a_list", column, f"{kind_of(turns)} where a list of turns is expected: {shown(turns)}")
     if not turns:
         raise BadRow("no_turns", column, "the list of turns is empty")
@@ -102,7 +104,7 @@ def out_of_order(messages: list[Message]) -> Misplaced | None:
         role = message["role"]
         if role not in _MAY_FOLLOW[before]:
             place = f"follows the {before} turn" if before else "comes first"
-            expected = " or ".join(_MAY_FOLLOW[before]) or "nothing more"
+            expected = " or ".join(name for name in _MAY_FOLLOW[before] if name != PLAIN_TEXT_ROLE) or "nothing more"
             return Misplaced(index, "wrong_role_order", f"the {role} turn {place}; expected {expected}")
         before = role
     if before not in ("assistant", PLAIN_TEXT_ROLE):
