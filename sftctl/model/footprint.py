@@ -1,13 +1,13 @@
 """Memory, compute and cost of training by formula: for the plan, and for ways to train that were not tried.
 
-Static memory is exact; activations are an estimate (docs/explanation/forecast.md says how good) unless they are measured.
+Static memory is exact; activations are an estimate: docs/explanation/forecast.md says how good a one.
 Bytes a parameter, with AdamW:
 
     way                    weights  gradients  optimizer   sum
     full_fp32                 4         4          8        16    float32 master weights, bfloat16 under autocast
     full_bf16                 2         2          2         6    bfloat16 weights, 8-bit AdamW, stochastic rounding
     lora                      2      4 of the adapter's   8 of the adapter's; the adapter itself is float32
-    qlora                   0.516    of linear layers: 4 bits and doubly quantised scales, Dettmers et al. (2023); else as lora
+    qlora                   0.516    in linear layers: 4 bits and their scales, Dettmers et al. (2023); else as lora
 """
 
 from dataclasses import dataclass
@@ -136,7 +136,7 @@ def activation_bytes(size: Size, batch: Batch, *, bytes_per_value: int) -> int:
     """What a forward pass keeps for the backward pass of a Llama-shaped model with memory-efficient attention.
 
     Per layer and token: two residual streams, two normed ones and their inputs in float32, q, k, v, the attention's
-    output and its copy, and four of the feed-forward width. With checkpointing: one stream a layer, and one layer whole.
+    output and its copy, four of the feed-forward width. With checkpointing: one stream a layer, and one layer whole.
     Logits of trained tokens: as they are, and twice in float32.
     """
     norms = 0 if bytes_per_value == 4 else 8 * size.hidden
@@ -147,7 +147,7 @@ def activation_bytes(size: Size, batch: Batch, *, bytes_per_value: int) -> int:
 
 
 def train_flops(parameters: int, tokens: int) -> float:
-    """6ND: two for the forward pass, four for the backward pass; Kaplan et al. (2020). Attention scores are left out."""
+    """6ND: two for the forward pass, four for the backward; Kaplan et al. (2020). Attention scores are left out."""
     return 6.0 * parameters * tokens
 
 
