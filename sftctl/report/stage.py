@@ -1,38 +1,87 @@
-"""The report: one self-contained page from whatever results a run directory holds."""
+"""The report: one self-contained page, a text for pull requests and XML for CI, from whatever stages have run."""
 
-import html
-import json
+import base64
+import hashlib
 from pathlib import Path
 
+import jinja2
+from markupsafe import Markup
+
 from sftctl.errors import UsageError
-from sftctl.manifest import Stage, read_manifest
+from sftctl.manifest import Stage
+from sftctl.report import figures, view
+from sftctl.report.junit import eval_cases, junit, smoke_test_cases
+from sftctl.report.markdown import markdown
+from sftctl.report.results import Results, read_results
 from sftctl.run_dir import RunDir, write_text
+
+_PAGE = Path(__file__).parent / "page"
 
 
 def write_report(run_dir: RunDir) -> Path:
-    """Write report.html from the stages that have run."""
-    sections = [
-        f"<h2>{stage}</h2><pre>{html.escape(json.dumps(json.loads(path.read_text(encoding='utf-8')), indent=1))}</pre>"
-        for stage, path in _results(run_dir)
-        if path.exists()
-    ]
-    write_text(run_dir.report, f"<!doctype html><meta charset=utf-8><title>sftctl</title>{''.join(sections)}")
+    """Write report.html, and with eval's results report.md and junit.xml too. Raises StorageFailed."""
+    results = read_results(run_dir)
+    write_text(run_dir.report, page(results, run_dir.root.name))
+    if results.eval is not None:
+        write_text(run_dir.markdown_report, markdown(results, run_dir.root.name))
+        write_text(run_dir.junit_report, junit("eval", eval_cases(results.eval), results.eval.seconds))
     return run_dir.report
 
 
 def write_junit(run_dir: RunDir, stage: Stage, path: Path) -> None:
-    """Write a stage's checks or gates as JUnit XML."""
-    record = read_manifest(run_dir).stages.get(stage)
-    if record is None:
-        raise UsageError(f"{stage} has not run in {run_dir.root}")
-    failures = "" if record.passed else '<failure message="failed"/>'
-    write_text(path, f'<testsuite name="{stage}"><testcase name="{stage}">{failures}</testcase></testsuite>\n')
+    """Write one stage's checks or gates where the user wants them. Raises UsageError where it has not run."""
+    results = read_results(run_dir)
+    if stage == "smoke-test" and results.smoke_test is not None:
+        write_text(path, junit(stage, smoke_test_cases(results.smoke_test), results.smoke_test.seconds))
+    elif stage == "eval" and results.eval is not None:
+        write_text(path, junit(stage, eval_cases(results.eval), results.eval.seconds))
+    else:
+        raise UsageError(f"{stage} has not run in {run_dir.root}: there is nothing to write to {path}")
 
 
-def _results(run_dir: RunDir) -> list[tuple[str, Path]]:
-    return [
-        ("curate", run_dir.curate_result),
-        ("smoke-test", run_dir.smoke_test_result),
-        ("train", run_dir.train_result),
-        ("eval", run_dir.eval_result),
-    ]
+def page(results: Results, name: str) -> str:
+    """The HTML text. Everything from data is escaped; the one script is named by its hash, and nothing is fetched."""
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(_PAGE), autoescape=True, trim_blocks=True, lstrip_blocks=True
+    )
+    for function in (
+        figures.tone,
+        figures.figure,
+        figures.with_interval,
+        figures.share,
+        figures.share_interval,
+        figures.thousands,
+        figures.duration,
+        figures.pretty,
+    ):
+        environment.filters[function.__name__] = function
+    script = (_PAGE / "page.js").read_text(encoding="utf-8")
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    answers = view.answer_rows(results.eval)
+    top = view.banner(results, name)
+    record = next(reversed(results.manifest.stages.values()), None)
+    return environment.get_template("page.html.jinja").render(
+        results=results,
+        title=f"{name}: {top.verdict}",
+        style=Markup((_PAGE / "page.css").read_text(encoding="utf-8")),
+        script=Markup(script),
+        script_hash=f"sha256-{digest}",
+        banner=top,
+        tiles=view.tiles(results),
+        forest=view.forest_plot(results.eval),
+        behaviours=_behaviours(results),
+        answers=answers,
+        sources=sorted({row.source for row in answers}),
+        curves=view.training_curves(results),
+        training_facts=view.training_facts(results.train),
+        forecast_rows=view.forecast_against_actual(results.train),
+        verdicts=view.verdict_columns(results),
+        versions=", ".join(f"{package} {version}" for package, version in record.versions.items()) if record else "",
+    )
+
+
+def _behaviours(results: Results) -> list[object]:
+    if results.eval is None:
+        return []
+    extra = results.eval.confident_and_wrong
+    return [*results.eval.behaviours, *([extra] if extra else [])]

@@ -1,0 +1,87 @@
+"""How figures are written for people: the same words in the page, the markdown and the tiles."""
+
+import json
+from typing import Any
+
+from sftctl.eval.result import Bounds, Difference
+
+TONES = {
+    "pass": "good",
+    "weak pass": "good",
+    "warn": "warn",
+    "investigate": "warn",
+    "inconclusive": "warn",
+    "fail": "bad",
+}
+
+
+def tone(verdict: str) -> str:
+    """`good`, `warn`, `bad`, or nothing for a verdict that is none of these."""
+    return TONES.get(verdict, "")
+
+
+def figure(value: float | None, digits: int) -> str:
+    """A number with fixed digits; a dash where there is none."""
+    return "–" if value is None else f"{value:,.{digits}f}".replace("-", "−")
+
+
+def signed(value: float, digits: int) -> str:
+    """A difference, always with its sign; an exact zero has none."""
+    return "0" if value == 0 else f"{value:+,.{digits}f}".replace("-", "−")
+
+
+def interval(bounds: Bounds | None, digits: int, scale: float = 1.0) -> str:
+    """`[low, high]`, or nothing where there were too few items for one."""
+    if bounds is None or bounds.low is None or bounds.high is None:
+        return ""
+    return f"[{figure(bounds.low * scale, digits)}, {figure(bounds.high * scale, digits)}]"
+
+
+def with_interval(difference: Difference | None, digits: int) -> str:
+    """A difference and its 95 % interval."""
+    if difference is None:
+        return "–"
+    return f"{signed(difference.value, digits)} {interval(difference.interval, digits)}".rstrip()
+
+
+def share(value: float | None) -> str:
+    """A share from 0 to 1 as a percentage."""
+    return "–" if value is None else f"{100 * value:.1f}".removesuffix(".0") + " %"
+
+
+def share_interval(bounds: Bounds | None) -> str:
+    """An interval of a share, in percent."""
+    return interval(bounds, 1, 100)
+
+
+def thousands(count: int) -> str:
+    """A count with separators."""
+    return f"{count:,}"
+
+
+def duration(seconds: float) -> str:
+    """Seconds, minutes or hours: whichever a person would say."""
+    if seconds < 120:
+        return f"{seconds:.1f} s"
+    if seconds < 7200:
+        return f"{seconds / 60:.1f} min"
+    return f"{seconds / 3600:.1f} h"
+
+
+def size(count: float) -> str:
+    """Bytes in binary units."""
+    for unit in ("B", "KiB", "MiB"):
+        if abs(count) < 1024:
+            return f"{count:.0f} {unit}"
+        count /= 1024
+    return f"{count:.2f} GiB"
+
+
+def dollars(amount: float | None) -> str:
+    """A cost; a dash where no price was given."""
+    return "–" if amount is None else f"${amount:,.2f}" if amount >= 0.01 or amount == 0 else f"${amount:.4f}"
+
+
+def pretty(value: Any) -> str:
+    """A row of data as indented JSON."""
+    return json.dumps(value, indent=1, ensure_ascii=False)

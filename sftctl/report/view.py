@@ -1,0 +1,243 @@
+"""What the page shows, worked out from the results: the banner, the tiles, the pictures, the answers."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+from sftctl.curate.result import VERDICTS
+from sftctl.eval.result import BehaviourFigure, EvalResult, Mark, SideBySide
+from sftctl.report import figures
+from sftctl.report.charts import Point, forest, loss_curves
+from sftctl.report.results import Results
+from sftctl.smoke_test.result import SmokeTestResult
+from sftctl.train.result import TrainResult
+
+
+@dataclass(frozen=True)
+class Banner:
+    """The verdict in a few words."""
+
+    name: str
+    tone: str
+    verdict: str
+    headline: str
+
+
+@dataclass(frozen=True)
+class Tile:
+    """One key figure; `before` is the base's."""
+
+    label: str
+    before: str
+    after: str
+    note: str
+    tone: str = ""
+
+
+@dataclass(frozen=True)
+class Piece:
+    """Part of an answer; marked where the other side differs."""
+
+    text: str
+    marked: bool
+
+
+@dataclass(frozen=True)
+class AnswerRow:
+    """One prompt with both answers. `miss` says in a word what is wrong with the tuned one."""
+
+    source: str
+    prompt: str
+    base: tuple[Piece, ...] | None
+    tuned: tuple[Piece, ...]
+    reference: str | None
+    changed: bool
+    miss: str
+
+
+@dataclass(frozen=True)
+class Compared:
+    """One line of forecast against actual."""
+
+    name: str
+    forecast: str
+    actual: str
+    ratio: str
+
+
+def banner(results: Results, name: str) -> Banner:
+    """Eval's verdict, or how far the run has come."""
+    if results.eval is not None:
+        return Banner(name, figures.tone(results.eval.verdict), results.eval.verdict, results.eval.headline)
+    if results.train is not None:
+        return Banner(name, "", "Trained, not evaluated yet", f"Weights of step {results.train.chosen_step} are saved.")
+    if results.smoke_test is not None:
+        return _smoke_test_banner(results.smoke_test, name)
+    if results.curate is not None:
+        count = figures.thousands(results.curate.training_rows)
+        return Banner(name, "", "Data curated", f"{count} rows are ready to train on.")
+    return Banner(name, "", "Nothing has run yet", "Run `sftctl run` with this recipe.")
+
+
+def _smoke_test_banner(result: SmokeTestResult, name: str) -> Banner:
+    if result.passed:
+        return Banner(name, "good", "Smoke test passed", f"{len(result.checks)} checks on {result.steps} real steps.")
+    failed = ", ".join(check.name for check in result.failed)
+    return Banner(name, "bad", "Smoke test failed", f"Failed: {failed}.")
+
+
+def tiles(results: Results) -> list[Tile]:
+    """The figures that a manager asks for first: behaviours, losses, benchmarks, time and cost."""
+    return [*_eval_tiles(results.eval), *_train_tiles(results.train)]
+
+
+def _eval_tiles(result: EvalResult | None) -> Iterator[Tile]:
+    if result is None:
+        return
+    gates = {gate.name: gate for gate in result.gates}
+    for behaviour in result.behaviours:
+        if behaviour.tuned is None:
+            continue
+        gate = gates.get(behaviour.id)
+        base = figures.share(behaviour.base.value) if behaviour.base else ""
+        after = figures.share(behaviour.tuned.value)
+        note = f"{behaviour.tuned.rows} answers {figures.share_interval(behaviour.tuned.interval)}"
+        yield Tile(behaviour.id.replace("-", " "), base, after, note, figures.tone(gate.verdict) if gate else "")
+    for loss in result.losses:
+        if loss.kind == "all" or loss.group == "general":
+            label = "held-out loss" if loss.kind == "all" else "general loss"
+            note = (
+                f"{figures.with_interval(loss.difference, 3)} nats per token" if loss.difference else "nats per token"
+            )
+            yield Tile(label, figures.figure(loss.base, 3), figures.figure(loss.tuned, 3), note)
+    for item in result.benchmarks:
+        note = f"{figures.with_interval(item.difference, 1)} points, {item.items} items"
+        yield Tile(
+            item.id, figures.figure(item.base, 1), figures.figure(item.tuned, 1), note, figures.tone(item.verdict)
+        )
+
+
+def _train_tiles(result: TrainResult | None) -> Iterator[Tile]:
+    if result is None:
+        return
+    tokens = f"{result.tokens_per_second:,.0f} tokens per second on {result.plan.device}"
+    yield Tile("training time", "", figures.duration(result.seconds), tokens)
+    if result.cost_usd is not None:
+        yield Tile("training cost", "", figures.dollars(result.cost_usd), "at the price in the recipe")
+
+
+def forest_plot(result: EvalResult | None) -> str:
+    """Benchmarks and behaviours as differences in points, good side to the right."""
+    if result is None:
+        return ""
+    points = [
+        Point(item.id, item.difference.value, item.difference.interval.low, item.difference.interval.high,
+              figures.tone(item.verdict))
+        for item in result.benchmarks
+    ]  # fmt: skip
+    lines = [(-2.0, "−2"), (-5.0, "−5")] if points else []
+    points += [_behaviour_point(item) for item in result.behaviours if item.difference is not None]
+    return forest(points, lines, "points, tuned minus base (right is better)") if points else ""
+
+
+def _behaviour_point(item: BehaviourFigure) -> Point:
+    assert item.difference is not None
+    sign = 100 if item.wanted else -100
+    bounds = item.difference.interval
+    ends = sorted(sign * end for end in (bounds.low, bounds.high) if end is not None)
+    low, high = ends if len(ends) == 2 else (None, None)
+    value = sign * item.difference.value
+    tone = "good" if low is not None and low > 0 else "bad" if high is not None and high < 0 else ""
+    return Point(item.id if item.wanted else f"less {item.id}", value, low, high, tone)
+
+
+def training_curves(results: Results) -> str:
+    """Training and held-out loss over the steps."""
+    train = [(line["step"], line["loss"]) for line in results.metrics if "loss" in line]
+    evaluations = [line["held_out"] for line in results.metrics if "held_out" in line]
+    roles = sorted({role for evaluation in evaluations for role in evaluation["by_role"]})
+    held_out = {
+        role: [(each["step"], each["by_role"][role]) for each in evaluations if role in each["by_role"]]
+        for role in roles
+    }
+    if not train and not evaluations:
+        return ""
+    return loss_curves(train, held_out, results.train.chosen_step if results.train else None)
+
+
+def training_facts(result: TrainResult | None) -> list[tuple[str, str]]:
+    """Name and value of what a reader of the run wants to know."""
+    if result is None:
+        return []
+    plan = result.plan
+    facts = [
+        ("outcome", f"{result.outcome.replace('_', ' ')} after {result.steps_done} of {plan.steps} steps"),
+        ("weights kept", f"step {result.chosen_step}, saved as {result.saved_as}"),
+        ("method", f"{plan.method}, {plan.trainable_parameters:,} of {plan.parameters:,} weights trained"),
+        ("rows", f"{plan.rows:,} rows, {plan.trained_tokens:,} trained tokens, {plan.batch_size} examples a step"),
+        ("learning rate", f"{plan.learning_rate:g}"),
+        ("speed", f"{result.tokens_per_second:,.0f} tokens per second, {100 * result.fill:.0f} % of positions filled"),
+        ("peak memory", figures.size(result.peak_memory_bytes)),
+    ]
+    if result.reload is not None:
+        check = result.reload
+        facts.append(
+            ("read back from disk", f"logits differ by at most {check.max_logit_difference:.2g}; "
+             f"{check.stopped} of {check.generations} answers end with the stop token")
+        )  # fmt: skip
+    facts += [(f"dropped: {reason}", f"{count:,} rows") for reason, count in result.dropped_rows.items()]
+    return facts
+
+
+def forecast_against_actual(result: TrainResult | None) -> list[Compared]:
+    """What the smoke test expected, beside what training took."""
+    if result is None or result.forecast is None:
+        return []
+    said = result.forecast
+    rows = [
+        _compared("time", said.seconds, result.seconds, figures.duration),
+        _compared("peak memory", said.peak_memory_bytes, result.peak_memory_bytes, figures.size),
+    ]
+    if said.cost_usd and result.cost_usd is not None:
+        rows.append(_compared("cost", said.cost_usd, result.cost_usd, figures.dollars))
+    return rows
+
+
+def _compared(name: str, said: float, happened: float, write: Callable[[float], str]) -> Compared:
+    return Compared(name, write(said), write(happened), f"{happened / said:.2f}" if said else "–")
+
+
+def answer_rows(result: EvalResult | None) -> list[AnswerRow]:
+    """Misses first, then what changed, then the rest; the order within each is eval's."""
+    if result is None:
+        return []
+    rows = [_answer_row(row, result) for row in result.side_by_side]
+    return sorted(rows, key=lambda row: (not row.miss, not row.changed))
+
+
+def _answer_row(row: SideBySide, result: EvalResult) -> AnswerRow:
+    unwanted = {item.id: 0.0 if item.wanted else 1.0 for item in result.behaviours}
+    failed = [name for name, bad in unwanted.items() if row.tuned_scores.get(name) == bad]
+    miss = "confident and wrong" if row.confident_and_wrong else ", ".join(failed)
+    return AnswerRow(
+        source=row.source,
+        prompt=row.prompt,
+        base=None if row.base is None else _pieces(row.base, row.base_marks),
+        tuned=_pieces(row.tuned, row.tuned_marks),
+        reference=row.reference,
+        changed=row.base != row.tuned,
+        miss=miss,
+    )
+
+
+def _pieces(text: str, marks: Sequence[Mark]) -> tuple[Piece, ...]:
+    pieces, position = [], 0
+    for mark in sorted(marks, key=lambda mark: mark.start):
+        pieces += [Piece(text[position : mark.start], False), Piece(text[mark.start : mark.end], True)]
+        position = mark.end
+    return tuple(piece for piece in [*pieces, Piece(text[position:], False)] if piece.text)
+
+
+def verdict_columns(results: Results) -> list[str]:
+    """The verdicts that occur, in their order."""
+    counts = results.curate.verdicts if results.curate else {}
+    return [verdict for verdict in VERDICTS if counts.get(verdict)]
