@@ -8,6 +8,7 @@ import torch
 from trl import SFTConfig
 
 from sftctl.train.config import TrainConfig
+from sftctl.train.precision import optimizer_settings
 from sftctl.train.result import Plan
 
 CHECKPOINTING = (
@@ -50,6 +51,7 @@ def sft_config(config: TrainConfig, plan: Plan, staging: Path, *, seed: int, dev
         "report_to": list(config.report_to) or "none",
         "dataloader_pin_memory": device.type == "cuda",
     }
+    settings |= optimizer_settings(plan.optimizer)
     return SFTConfig(**(settings | config.extra))
 
 

@@ -13,6 +13,7 @@ import transformers
 from sftctl.errors import OutOfMemory
 from sftctl.model import adapters
 from sftctl.model.config import ModelConfig
+from sftctl.model.footprint import size_of
 from sftctl.model.loading import load_model, pick_device
 from sftctl.model.scoring import RowLoss, score_rows, token_weighted
 from sftctl.tokenization.dataset import EncodedRow
@@ -23,6 +24,7 @@ from sftctl.train.conductor import Conductor, Session, schedule_of
 from sftctl.train.config import TrainConfig
 from sftctl.train.guards import FiniteGuard, LearningGuard
 from sftctl.train.inputs import Inputs
+from sftctl.train.precision import with_fitting_dtype
 from sftctl.train.result import Plan
 from sftctl.train.trainer import Feed, GuardedTrainer
 
@@ -46,10 +48,11 @@ class Assembled:
 
 
 def training_model(recipe: Recipe) -> ModelConfig:
-    """The model section, with the attention that looks only within rows where packing may be used."""
-    if recipe.train.packing is not False and recipe.model.attention == "auto":
-        return recipe.model.model_copy(update={"attention": "varlen"})
-    return recipe.model
+    """The model section: a precision that fits, and attention that looks only within rows where they may be packed."""
+    model = with_fitting_dtype(recipe.model, size_of(recipe.model), pick_device(recipe.model))
+    if recipe.train.packing is not False and model.attention == "auto":
+        return model.model_copy(update={"attention": "varlen"})
+    return model
 
 
 def trainable_model(recipe: Recipe, inputs: Inputs) -> Any:

@@ -71,6 +71,9 @@ class TrainConfig(_Section):
     warmup: float = Field(0.05, ge=0, lt=1, description="share of the steps in which the learning rate rises")
     schedule: Literal["cosine", "linear", "constant"] = Field("cosine", description="how the learning rate falls")
     weight_decay: float = Field(0.1, ge=0, lt=1, description="AdamW's decoupled weight decay")
+    optimizer: Literal["auto", "adamw", "adamw_8bit_stochastic"] = Field(
+        "auto", description="auto: AdamW; for bfloat16 weights torchao's 8-bit AdamW with stochastic rounding"
+    )
     max_grad_norm: float = Field(1.0, ge=0, le=1e6, description="gradients are clipped to this norm; 0 does not clip")
     packing: bool | Literal["auto"] = Field(
         "auto", description="several examples in one row without padding; auto packs where a self-test finds it exact"

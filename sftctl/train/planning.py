@@ -1,18 +1,28 @@
 """What a run will do: steps, batches, precision and memory, decided before the first step."""
 
 import math
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 
+from sftctl import console
+from sftctl.errors import UsageError
 from sftctl.model.config import ModelConfig
 from sftctl.train.batches import BatchRules, micro_batches_per_step, steps_per_epoch
 from sftctl.train.collate import trained_tokens
 from sftctl.train.config import TrainConfig
 from sftctl.train.inputs import Inputs
+from sftctl.train.packing_check import packing_difference, packing_tolerance
 from sftctl.train.result import Plan
+
+
+def processes() -> int:
+    """How many processes a launcher has started for this run; 1 without one."""
+    return int(os.environ.get("WORLD_SIZE", "1"))
+
 
 LEARNING_RATES = {"full": 2e-5, "lora": 2e-4, "qlora": 2e-4}
 _TOKENS_AT_ONCE = {"cpu": 2048, "cuda": 8192}
@@ -69,6 +79,7 @@ def make_plan(config: TrainConfig, model: ModelConfig, scale: Scale, *, seed: in
         trained_tokens=scale.trained,
         total_tokens=sum(scale.lengths),
         max_length=scale.max_length,
+        longest=max(scale.lengths),
         packing=packing,
         epochs=steps / per_epoch,
         steps=steps,
@@ -84,8 +95,21 @@ def make_plan(config: TrainConfig, model: ModelConfig, scale: Scale, *, seed: in
 
 
 def decide_packing(config: TrainConfig, model: Any, inputs: Inputs) -> bool:
-    """Whether rows are packed."""
-    return config.packing is not False
+    """Whether rows are packed: only where the self-test on this model finds the gradients equal.
+
+    Raises UsageError where packing is demanded and would change the result.
+    """
+    if config.packing is False:
+        return False
+    difference, tolerance = packing_difference(model, inputs.rows), packing_tolerance(model)
+    if difference <= tolerance:
+        console.detail(f"packing self-test: gradients differ by {difference:.1e} (allowed: {tolerance:g})")
+        return True
+    found = f"packed rows would change the gradients of this model by {difference:.1e} (allowed: {tolerance:g})"
+    if config.packing is True:
+        raise UsageError(f"train.packing: {found}. Set train.packing=auto, or another model.attention.")
+    console.warn(f"{found}: rows are padded instead.")
+    return False
 
 
 def batch_rules(config: TrainConfig, scale: Scale, *, packing: bool) -> BatchRules:

@@ -34,11 +34,13 @@ class Plan(_Record):
     device: str
     processes: int
     weights: str
+    optimizer: Literal["adamw", "adamw_8bit_stochastic"] = "adamw"
     rows: int
     held_out_rows: int
     trained_tokens: int
     total_tokens: int
     max_length: int
+    longest: int
     packing: bool
     epochs: float
     steps: int

@@ -29,6 +29,7 @@ from sftctl.train.inputs import Inputs, read_inputs
 from sftctl.train.metrics import MetricsLog
 from sftctl.train.monitor import Progress
 from sftctl.train.outcome import Clock, outcome_of, read_forecast
+from sftctl.train.plan import complete_plan, show
 from sftctl.train.result import TrainResult
 from sftctl.train.resuming import checkpoint_to_resume, made_from
 from sftctl.train.signals import StopRequest, stop_on_signal
@@ -41,6 +42,7 @@ class _Start:
     """This start of the run: the checkpoint it goes on from, what the run is made from, and its clock."""
 
     recipe: Recipe
+    data: DataConfig
     inputs: Inputs
     run_dir: RunDir
     made_from: dict[str, str]
@@ -63,7 +65,7 @@ def train(  # noqa: PLR0913 - the face that every stage has, and the two ways to
     origin = made_from(config, model, data, seed=seed, hashes=inputs.hashes)
     checkpoint = _starting_point(run_dir, origin, anew=overwrite or resume == "never")
     clock = Clock(time.perf_counter(), checkpoint.manifest.progress.wall_seconds if checkpoint else 0.0)
-    start = _Start(Recipe(config, model, seed), inputs, run_dir, origin, checkpoint, clock)
+    start = _Start(Recipe(config, model, seed), data, inputs, run_dir, origin, checkpoint, clock)
     memory = mark_memory(pick_device(model))
     with stop_on_signal() as stop:
         assembled = _assembled(start, stop)
@@ -92,14 +94,9 @@ def _assembled(start: _Start, stop: StopRequest) -> Assembled:
     """Model, plan and trainer, with all that this start must write and remember."""
     config, model = start.recipe.train, start.recipe.model
     live = trainable_model(start.recipe, start.inputs)
-    plan = planning.make_plan(
-        config,
-        model,
-        planning.scale_of(start.inputs, pick_device(model), 1, live),
-        seed=start.recipe.seed,
-        packing=planning.decide_packing(config, live, start.inputs),
-    )
-    console.say(planning.in_words(plan))
+    packing = planning.decide_packing(config, live, start.inputs)
+    plan = complete_plan(config, model, start.data, start.inputs, seed=start.recipe.seed, packing=packing)
+    show(plan)
     progress = start.checkpoint.manifest.progress if start.checkpoint else Progress()
     metrics = MetricsLog(start.run_dir.metrics)
     metrics.cut_after(progress.step if start.checkpoint else -1)

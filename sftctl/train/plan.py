@@ -1,0 +1,84 @@
+"""The plan of a run, without a weight being loaded: for --dry-run, and for the head of every run."""
+
+from sftctl import console
+from sftctl.model.config import ModelConfig
+from sftctl.model.footprint import Batch, Size, Way, activation_bytes, size_of, static_memory, static_memory_on_cpu
+from sftctl.model.loading import pick_device
+from sftctl.run_dir import RunDir
+from sftctl.tokenization.config import DataConfig
+from sftctl.train import planning
+from sftctl.train.advice import Situation, advise
+from sftctl.train.config import TrainConfig
+from sftctl.train.inputs import Inputs, read_inputs
+from sftctl.train.precision import optimizer_for, with_fitting_dtype
+from sftctl.train.result import Plan
+
+
+def plan(config: TrainConfig, model: ModelConfig, data: DataConfig, run_dir: RunDir) -> Plan:
+    """What `train` would do now, with advice. Raises what reading the rows raises."""
+    inputs = read_inputs(config, model, data, run_dir)
+    return complete_plan(config, model, data, inputs, seed=0, packing=config.packing is not False)
+
+
+def complete_plan(
+    config: TrainConfig, model: ModelConfig, data: DataConfig, inputs: Inputs, *, seed: int, packing: bool
+) -> Plan:
+    """Steps, batches, memory and advice. Raises UsageError where the optimizer could not move the weights."""
+    device = pick_device(model)
+    size = size_of(model)
+    made = planning.make_plan(
+        config, model, planning.scale_of(inputs, device, planning.processes()), seed=seed, packing=packing
+    )
+    fitting = with_fitting_dtype(model, size, device)
+    optimizer = optimizer_for(config, fitting, device, made.learning_rate)
+    adapted = model.method != "full"
+    sized = made.model_copy(
+        update={
+            "weights": fitting.dtype,
+            "optimizer": optimizer,
+            "parameters": size.parameters + (size.adapter if adapted else 0),
+            "trainable_parameters": size.adapter if adapted else size.parameters,
+            "memory_bytes": _memory(made, fitting, size),
+        }
+    )
+    situation = Situation(
+        config, model, data, sized, [len(row.input_ids) for row in inputs.rows], [row.role for row in inputs.rows]
+    )
+    return sized.model_copy(update={"advice": advise(situation)})
+
+
+def show(made: Plan) -> None:
+    """The plan and its advice, for the terminal."""
+    console.say(planning.in_words(made))
+    console.say("memory: " + ", ".join(f"{name} {_in_units(held)}" for name, held in made.memory_bytes.items()))
+    for advice in made.advice:
+        console.warn(f"{advice.what}: {advice.why}. To change it, {advice.change}.")
+
+
+def _memory(made: Plan, model: ModelConfig, size: Size) -> dict[str, int]:
+    if made.device == "cpu":
+        static = static_memory_on_cpu(size, adapter_only=model.method != "full")
+        bytes_per_value = 4
+    else:
+        static = static_memory(size, _way(model))
+        bytes_per_value = 2
+    held = made.total_tokens / made.steps_per_epoch / made.micro_batches_per_step / made.processes
+    tokens = made.micro_batch_tokens if held > made.micro_batch_tokens else round(max(held, made.longest))
+    trained = round(tokens * made.trained_tokens / made.total_tokens)
+    batch = Batch(tokens, trained, made.gradient_checkpointing)
+    return {
+        "weights": static.weights,
+        "gradients": static.gradients,
+        "optimizer": static.optimizer,
+        "activations": activation_bytes(size, batch, bytes_per_value=bytes_per_value),
+    }
+
+
+def _way(model: ModelConfig) -> Way:
+    if model.method != "full":
+        return model.method
+    return "full_bf16" if model.dtype == "bfloat16" else "full_fp32"
+
+
+def _in_units(count: int) -> str:
+    return f"{count / 2**30:.1f} GiB" if count >= 2**30 else f"{count / 2**20:.1f} MiB"

@@ -1,0 +1,41 @@
+"""Packing is used only where it is exact."""
+
+import pytest
+import torch
+
+from sftctl.errors import UsageError
+from sftctl.train import packing_check, planning
+from sftctl.train.assembly import Recipe, trainable_model
+from tests.train.rows import FULL, LORA, inputs_of, short
+
+
+@pytest.fixture(scope="module")
+def inputs():
+    return inputs_of(8)
+
+
+def an_all_ones_mask(rows):
+    batch = packing_check_packed(rows)
+    batch["attention_mask"] = torch.ones_like(batch["input_ids"])
+    return batch
+
+
+packing_check_packed = packing_check.packed_batch
+
+
+@pytest.mark.parametrize("model", [FULL, LORA], ids=["full", "lora"])
+@pytest.mark.parametrize("attention", ["auto", "sdpa", "eager"])
+def test_packed_and_apart_give_the_same_gradients(model, attention, inputs):
+    live = trainable_model(Recipe(short(), model.model_copy(update={"attention": attention}), 1), inputs)
+    assert packing_check.packing_difference(live, inputs.rows) < 1e-5
+    assert all(weight.grad is None for weight in live.parameters())
+
+
+def test_rows_that_look_at_each_other_are_found(inputs, monkeypatch, capsys):
+    live = trainable_model(Recipe(short(), FULL.model_copy(update={"attention": "sdpa"}), 1), inputs)
+    monkeypatch.setattr(packing_check, "packed_batch", an_all_ones_mask)
+    assert packing_check.packing_difference(live, inputs.rows) > 0.01
+    assert planning.decide_packing(short(packing="auto"), live, inputs) is False
+    assert "rows are padded instead" in capsys.readouterr().err
+    with pytest.raises(UsageError, match=r"train\.packing"):
+        planning.decide_packing(short(packing=True), live, inputs)
