@@ -13,9 +13,10 @@ from sftctl.tokenization.layout import Layout, Shape, learn_layout, shape_of
 from sftctl.tokenization.literals import searched_literals
 from sftctl.tokenization.refusal import MaskRefused
 from sftctl.tokenization.rendering import TEMPLATE_FAILURES, Messages, Renderer, find_atoms
-from sftctl.tokenization.spans import Span, SpanFinder
+from sftctl.tokenization.spans import Span, find_spans
 
 Tools = Sequence[Mapping[str, Any]]
+Found = tuple[str, tuple[Span, ...]]
 
 _ROWS_AT_ONCE = 512
 
@@ -54,7 +55,7 @@ class BatchEncoder:
 
     def _encode_chunk(self, conversations: Sequence[Messages], tools: Sequence[Tools]) -> list[Encoded | MaskRefused]:
         texts = self._render(conversations, tools)
-        found: list[tuple[str, tuple[Span, ...]] | MaskRefused] = []
+        found: list[Found | MaskRefused] = []
         for messages, row_tools, text in zip(conversations, tools, texts, strict=True):
             try:
                 found.append(self._mask(messages, row_tools, text))
@@ -83,31 +84,30 @@ class BatchEncoder:
             texts[number] = text
         return texts
 
-    def _mask(self, messages: Messages, tools: Tools, text: str | None) -> tuple[str, tuple[Span, ...]]:
+    def _mask(self, messages: Messages, tools: Tools, text: str | None) -> Found:
         if messages[0]["role"] == PLAIN_TEXT_ROLE:
             return plain_text(messages, self.tokenizer)
         if self.train_on == "all_tokens":
             raise MaskRefused("not_plain_text", "train_on: all_tokens is for plain text; this row is a conversation")
         render = Renderer(self.tokenizer, tools)
         text = render(messages) if text is None else text
-        spans = self._spans(messages, tools, text, render)
+        text, spans = self._spans(messages, tools, text, render)
         spans = spans if self.train_on == "all_assistant" else spans[-1:]
         if not self.allow_missing_eot:
             refuse_missing_eot(spans)
         return text, spans
 
-    def _spans(self, messages: Messages, tools: Tools, text: str, render: Renderer) -> tuple[Span, ...]:
+    def _spans(self, messages: Messages, tools: Tools, text: str, render: Renderer) -> Found:
+        """The rendering and its spans; a rendering of its own where the slow way had to look again."""
         shape = shape_of(messages, tools, self._literals)
         cores = [str(message.get("content") or "").strip() for message in messages]
         layout = self._layouts.get(shape) if shape is not None else None
         known = layout.spans(text, cores) if layout is not None else None
         if known is not None:
-            return known
+            return text, known
         self.rows_the_slow_way += 1
-        marked = SpanFinder(messages, render, self._atoms, self._stops).find()
-        if marked.text != text:
-            raise MaskRefused("not_repeatable", "the chat template renders the same row differently each time")
+        marked = find_spans(messages, render, self._atoms, self._stops)
         learned = learn_layout(marked, cores) if shape is not None else None
         if shape is not None and learned is not None:
             self._layouts[shape] = learned
-        return marked.spans
+        return marked.text, marked.spans

@@ -11,7 +11,7 @@ from sftctl.data.conversation import PLAIN_TEXT_ROLE
 from sftctl.tokenization.config import TrainOn
 from sftctl.tokenization.refusal import MaskRefused
 from sftctl.tokenization.rendering import Messages, Renderer, find_atoms
-from sftctl.tokenization.spans import Span, SpanFinder
+from sftctl.tokenization.spans import Span, find_spans
 
 __all__ = ["IGNORED", "Encoded", "MaskRefused", "Span", "encode_conversation"]
 
@@ -49,7 +49,7 @@ def encode_conversation(
     if train_on == "all_tokens":
         raise MaskRefused("not_plain_text", "train_on: all_tokens is for plain text; this row is a conversation")
     stops = [str(stop) for stop in (tokenizer.eos_token, *stop_tokens) if stop]
-    found = SpanFinder(messages, Renderer(tokenizer, tools), find_atoms(tokenizer), stops).find()
+    found = find_spans(messages, Renderer(tokenizer, tools), find_atoms(tokenizer), stops)
     spans = found.spans if train_on == "all_assistant" else found.spans[-1:]
     if not allow_missing_eot:
         refuse_missing_eot(spans)

@@ -28,8 +28,13 @@ class _Turn:
     end: Anchor
     has_eot: bool
     diverges: bool
+    opening: str
+    """What the content must begin with: the part of it that the generation prompt writes, most often nothing."""
     unlike: str
-    """A character that the content must not begin with: there, inference and rendering would part later."""
+    """What the content must not go on with: there, inference and rendering would part later."""
+
+    def fits(self, core: str) -> bool:
+        return core.startswith(self.opening) and not (self.unlike and core.startswith(self.opening + self.unlike))
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +53,7 @@ class Layout:
             pieces += (content, gap)
         if "".join(pieces) != text:
             return None
-        if any(turn.unlike and cores[turn.message].startswith(turn.unlike) for turn in self.turns):
+        if not all(turn.fits(cores[turn.message]) for turn in self.turns):
             return None
         starts = [0]
         for content, gap in zip(contents, self.gaps[:-1], strict=True):
@@ -87,31 +92,36 @@ def shape_of(messages: Messages, tools: Sequence[Mapping[str, Any]] | None, lite
 def learn_layout(marked: Marked, cores: Sequence[str]) -> Layout | None:
     """The layout of a row that was masked the slow way; None where a content is not rendered as it is."""
     placed = [(place, number) for number, place in enumerate(marked.places) if cores[number]]
-    if any(not _verbatim(place, marked.text, cores[number]) for place, number in placed):
+    edges = sorted(_edges(place, marked.text, cores[number], number) for place, number in placed)
+    if any(start < 0 for start, _, _ in edges):
         return None
-    edges = sorted((place.start or 0, place.end or 0, number) for place, number in placed)
     if any(end > start for (_, end, _), (start, _, _) in pairwise(edges)):
         return None
     bounds = [0, *(position for start, end, _ in edges for position in (start, end)), len(marked.text)]
     gaps = list(zip(bounds[::2], bounds[1::2], strict=True))
     turns = []
     for span, unlike in zip(marked.spans, marked.unlike, strict=True):
-        start, end = _anchor(span.start, gaps), _anchor(span.end, gaps)
-        if start is None or end is None:
+        core = cores[span.message]
+        begins = next((start for start, _, number in edges if number == span.message), len(marked.text))
+        opening = marked.text[begins : span.start]
+        start = _anchor(min(begins, span.start), gaps)
+        end = _anchor(span.end, gaps)
+        if start is None or end is None or not core.startswith(opening):
             return None
-        turns.append(_Turn(span.message, start, end, span.has_eot, span.diverges, unlike))
+        start = Anchor(start.gap, start.offset + len(opening))
+        turns.append(_Turn(span.message, start, end, span.has_eot, span.diverges, opening, unlike))
     texts = tuple(marked.text[first:last] for first, last in gaps)
     return Layout(texts, tuple(number for _, _, number in edges), tuple(turns))
 
 
-def _verbatim(place: Place, text: str, core: str) -> bool:
-    return (
-        place.start is not None
-        and place.end is not None
-        and not place.repeated
-        and not place.missing
-        and text[place.start : place.end] == core
-    )
+def _edges(place: Place, text: str, core: str, number: int) -> tuple[int, int, int]:
+    """Start and end of a content that is rendered as it is; a start of -1 where it is not.
+
+    The end alone is enough: templates that take the reasoning out of a text and put it back lose the first sentinel.
+    """
+    if place.end is None or place.repeated or place.missing or not text[: place.end].endswith(core):
+        return -1, -1, number
+    return place.end - len(core), place.end, number
 
 
 def _anchor(position: int, gaps: Sequence[tuple[int, int]]) -> Anchor | None:

@@ -1,5 +1,6 @@
 """The characters that the assistant must produce: from the end of the generation prompt to the end-of-turn token."""
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -9,6 +10,11 @@ from typing import NamedTuple
 from sftctl.tokenization.marking import Place, after_last_sentinel, locate, mark, mark_one, sentinels
 from sftctl.tokenization.refusal import MaskRefused
 from sftctl.tokenization.rendering import Messages, Renderer, common_length
+
+# Some templates open the next turn whether asked to or not, so both continuations may begin alike with its marker.
+_OPENING = re.compile(r"start|begin|open|user|system|<s>", re.IGNORECASE)
+
+_ATTEMPTS = 3
 
 
 class Span(NamedTuple):
@@ -44,9 +50,24 @@ class End(NamedTuple):
     has_eot: bool
 
 
+def find_spans(
+    messages: Messages, render: Renderer, atoms: Callable[[str], list[tuple[int, int]]], stop_tokens: Sequence[str]
+) -> Marked:
+    """The trained spans of one conversation. Raises MaskRefused where a span would be a guess."""
+    for attempt in range(1, _ATTEMPTS + 1):
+        finder = _SpanFinder(messages, render, atoms, stop_tokens)
+        try:
+            return finder.find()
+        except MaskRefused:
+            # A template that prints the time of day may tick between two renderings.
+            if attempt == _ATTEMPTS or render.or_none(messages) in (None, finder.text):
+                raise
+    raise AssertionError("unreachable")
+
+
 @dataclass(frozen=True)
-class SpanFinder:
-    """The slow and exact way: one conversation, some ten renderings."""
+class _SpanFinder:
+    """The slow and exact way: some ten renderings."""
 
     messages: Messages
     render: Renderer
@@ -62,7 +83,6 @@ class SpanFinder:
         return locate(self.messages, self.text, self.render)
 
     def find(self) -> Marked:
-        """All assistant spans. Raises MaskRefused where a span would be a guess."""
         self._refuse_lost_messages()
         numbers = [number for number, message in enumerate(self.messages) if message["role"] == "assistant"]
         starts = [self._start(number) for number in numbers]
@@ -214,7 +234,7 @@ class SpanFinder:
                 return stop
             if within and within in common:
                 return common.index(within) + len(within)
-            markers = self.atoms(common)
+            markers = [span for span in self.atoms(common) if not _OPENING.search(common[slice(*span)])]
             if within != "" and markers:
                 return markers[-1][1]
         else:
