@@ -15,17 +15,25 @@ from sftctl.curate.task_types import task_type
 from sftctl.curate.text_vectors import Vectors, conversation_vectors
 from sftctl.data.conversation import Conversation
 
-SAMPLE_ROWS = 2_000
+SAMPLE_ROWS = 1_000
 VENDI_ROWS = 400
 DISTINCT_WORDS = 20_000
 CLUSTERS = 50
 
 _WORD = re.compile(r"[^\W\d_][\w'’-]*")
-_NO_VERBS = (
-    "a an the this that these those i you he she it we they my your his her its our their here there and or but if in",
-    "on at of to for from with by as about into please so also then now no not yes hi hello dear given based following",
+_VERBS = (
+    "add analyze answer arrange ask assume brainstorm build calculate categorize change check choose classify",
+    "combine compare complete compose compute condense construct continue convert correct count create debug",
+    "decide define describe design detect determine develop discuss draft draw edit estimate evaluate explain",
+    "expand express extract fill find fix form formulate generate give guess help identify imagine implement",
+    "improve infer insert invent judge list make match modify name order organize outline paraphrase pick plan",
+    "predict prepare pretend produce propose prove provide rank rate read recommend refactor remove rephrase",
+    "replace reply respond return review rewrite select show simplify solve sort state structure suggest sum",
+    "summarise summarize synthesize tell think transform translate use verify write what which who whom whose",
+    "when where why how is are was were do does did can could would should will",
 )
-_NOT_VERBS = frozenset(word for line in _NO_VERBS for word in line.split())
+_FIRST_VERBS = frozenset(word for line in _VERBS for word in line.split())
+"""What a request begins with: imperatives, and the words that open a question."""
 
 
 class Lengths(BaseModel):
@@ -123,9 +131,15 @@ def nearest_similarity(vectors_RD: Vectors) -> float:
 
 
 def first_verb(prompt: str) -> str:
-    """The first word that may be what is asked for (write, what); empty where the first eight hold none."""
-    words: list[str] = _WORD.findall(prompt[:200].lower())[:8]
-    return next((word for word in words if word not in _NOT_VERBS), "")
+    """The first word that asks (write, what) among the first twelve of the prompt or of its last line; else empty."""
+    start = prompt[:300].lower()
+    end = prompt.rstrip()[-300:].lower().rpartition("\n")[2]
+    for text in (start, end):
+        words: list[str] = _WORD.findall(text)[:12]
+        found = next((word for word in words if word in _FIRST_VERBS), "")
+        if found:
+            return found
+    return ""
 
 
 def _draw(conversations: Sequence[Conversation], seed: int) -> list[Conversation]:

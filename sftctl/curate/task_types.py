@@ -76,13 +76,12 @@ _REWRITE = re.compile(
     r"|text)\b"
 )
 _CLASSIFY = re.compile(
-    r"\bclassif|\bcategor(?:y|ies|i[sz]e)\b|\bsentiment\b|\bwhat label\b|\b(?:star )?rating\b|\bscore \("
-    r"|\bon a scale\b|\bstars:"
-    r"|\b(?:tone|genre|topic) of\b|\btopic: *\Z|\bpositive or negative|negative or positive|\btrue or false\b"
-    r"|\byes or no\b"
-    r"|\bwhich section\b|\bdescriptor\b|\basking (?:about|for)\b|\bentail|\bhateful|\bspam\b|\bintent\b"
-    r"|\bwould the\b.{0,40}\brecommend"
-    r"|\bhow does the (?:re)?viewer feel|\b(?:refers to|is about) which\b"
+    r"\b(?:classif|categor(?:y|ies|i[sz]e)\b|sentiment\b|what label\b|(?:star )?rating\b|score \(|on a scale\b|stars:"
+    r"|(?:tone|genre|topic) of\b|topic: *\Z|(?:positive|negative) or (?:positive|negative)\b|true or false\b"
+    r"|yes or no\b"
+    r"|which section\b|descriptor\b|asking (?:about|for)\b|entail|hateful|spam\b|intent\b"
+    r"|would the\b.{0,40}\brecommend"
+    r"|how does the (?:re)?viewer feel|(?:refers to|is about) which\b)"
 )
 _LABEL = re.compile(
     r"(?:yes|no|true|false|positive|negative|neutral|maybe|correct|incorrect|[0-9]|10|[0-9] stars?|★+|spam|not spam"
