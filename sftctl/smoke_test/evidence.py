@@ -15,7 +15,7 @@ from sftctl.train.inputs import Inputs
 
 @dataclass(frozen=True)
 class TemplateComparison:
-    """The model's loss on the same responses under the recipe's template and under its own."""
+    """The untrained model's loss of its own greedy answers under the recipe's template and under its own."""
 
     recipe: Sequence[RowLoss]
     own: Sequence[RowLoss]
@@ -23,7 +23,7 @@ class TemplateComparison:
 
 @dataclass(frozen=True)
 class PromptComparison:
-    """The loss of the same responses behind their own prompts, and behind those of other rows."""
+    """The untrained model's loss of the same responses behind their own prompts, and behind those of other rows."""
 
     own: Sequence[RowLoss]
     other: Sequence[RowLoss]

@@ -8,18 +8,16 @@ from typing import Any
 import torch
 
 from sftctl.data.conversation import Conversation
-from sftctl.errors import SftctlError
 from sftctl.model.config import ModelConfig
-from sftctl.model.loading import context_length, generation_stop_ids, load_tokenizer
+from sftctl.model.loading import context_length
 from sftctl.model.scoring import NOT_TRAINED, score_rows
 from sftctl.smoke_test.config import SmokeTestConfig
-from sftctl.smoke_test.evidence import PromptComparison, Reload, TemplateComparison
+from sftctl.smoke_test.evidence import PromptComparison, Reload
 from sftctl.smoke_test.rehearsal import Rehearsal
 from sftctl.smoke_test.sample import spread
 from sftctl.smoke_test.snapshot import Prompt, Questions
 from sftctl.tokenization.config import DataConfig
-from sftctl.tokenization.dataset import encode_dataset, encode_prompts
-from sftctl.tokenization.prepare import prepare_tokenizer
+from sftctl.tokenization.dataset import encode_prompts
 from sftctl.tokenization.rows import EncodedRow
 from sftctl.train import publishing
 from sftctl.train.inputs import Inputs
@@ -82,28 +80,6 @@ def _halves(row: EncodedRow) -> tuple[list[int], list[int], list[int]]:
     first = next(i for i, label in enumerate(row.labels) if label != NOT_TRAINED)
     start = first if first > 1 else len(row.input_ids) // 2
     return row.input_ids[:start], row.input_ids[start:], row.labels[start:]
-
-
-def compare_templates(
-    model: Any, config: ModelConfig, data: DataConfig, rows: Rows, probe: Sequence[EncodedRow]
-) -> TemplateComparison | None:
-    """Score the probe rows under the model's own template too, where it has one and the recipe replaces it."""
-    own_tokenizer = load_tokenizer(config)
-    own_template, used = own_tokenizer.chat_template, rows.inputs.prepared.tokenizer.chat_template
-    if data.chat_template is None or not own_template or own_template == used or data.train_on == "all_tokens":
-        return None
-    own_data = data.model_copy(update={"chat_template": None, "max_dropped_fraction": 1.0})
-    conversations = [rows.conversations[row.id] for row in probe if row.id in rows.conversations]
-    try:
-        prepared = prepare_tokenizer(own_tokenizer, own_data, generation_stop_ids=generation_stop_ids(config))
-        encoded = encode_dataset(conversations, prepared, own_data, model_max_length=context_length(config)).rows
-    except SftctlError:
-        return None  # the model's own template cannot render these rows: there is nothing to compare with
-    both = {row.id for row in encoded}
-    pad = rows.inputs.prepared.pad_token_id
-    own = score_rows(model, encoded, pad_token_id=pad)
-    recipe = score_rows(model, [row for row in probe if row.id in both], pad_token_id=pad)
-    return TemplateComparison(recipe=recipe, own=own)
 
 
 def reload_checkpoint(rehearsal: Rehearsal, rows: Sequence[EncodedRow]) -> Reload | None:

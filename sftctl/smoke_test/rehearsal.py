@@ -88,7 +88,7 @@ def rehearse(
     rehearsed = Recipe(_shortened(recipe, limits), recipe.model, recipe.seed)
     packing = planning.decide_packing(recipe.train, model, inputs)
     full_plan = _plan(recipe, whole, model, packing)
-    plan = _plan(rehearsed, inputs, model, packing)
+    plan = _plan(rehearsed, inputs, model, packing, first_rows=limits.first_rows)
     # As many micro-batches a step as the full run will have, so that a step takes as long.
     most = max(plan.micro_batches_per_step, full_plan.micro_batches_per_step)
     plan = plan.model_copy(update={"micro_batches_per_step": most})
@@ -100,7 +100,7 @@ def rehearse(
         StopRequest(),
         Progress(),
     )
-    assembled = assemble(rehearsed, inputs, model, plan, session)
+    assembled = assemble(rehearsed, inputs, model, plan, session, first_rows=limits.first_rows)
     watch = _Watch(assembled, limits.seconds)
     assembled.trainer.add_callback(watch)
     stopped_by: SftctlError | None = None
@@ -137,8 +137,8 @@ def _shortened(recipe: Recipe, limits: Limits) -> Any:
     return recipe.train.model_copy(update=changes)
 
 
-def _plan(recipe: Recipe, inputs: Inputs, model: Any, packing: bool) -> Plan:
-    scale = planning.scale_of(inputs, pick_device(recipe.model), 1, model)
+def _plan(recipe: Recipe, inputs: Inputs, model: Any, packing: bool, first_rows: int = 0) -> Plan:
+    scale = planning.scale_of(inputs, pick_device(recipe.model), 1, model, first_rows=first_rows)
     return planning.make_plan(recipe.train, recipe.model, scale, seed=recipe.seed, packing=packing)
 
 

@@ -16,9 +16,10 @@ from sftctl.run_dir import RunDir, write_json
 from sftctl.smoke_test import questions as asking
 from sftctl.smoke_test.checks.listing import run_checks
 from sftctl.smoke_test.config import SmokeTestConfig
-from sftctl.smoke_test.evidence import Evidence
+from sftctl.smoke_test.evidence import Evidence, PromptComparison, TemplateComparison
 from sftctl.smoke_test.forecast import Timings, forecast_of
 from sftctl.smoke_test.machine import look_at_machine
+from sftctl.smoke_test.own_template import compare_templates
 from sftctl.smoke_test.questions import Rows
 from sftctl.smoke_test.rehearsal import Limits, Rehearsal, rehearse
 from sftctl.smoke_test.result import Answer, Check, SmokeTestResult
@@ -97,12 +98,16 @@ class _Watched:
     rows: Rows
     questions: Questions
     before: Snapshot | None = None
-    own_template: Any = None
+    own_template: TemplateComparison | None = None
+    prompts: PromptComparison | None = None
     scoring_seconds: float = 0.0
 
     def look_before(self, model: Any) -> None:
         self.before = take_snapshot(model, self.rows.inputs.prepared, self.questions)
-        self.own_template = asking.compare_templates(model, self.model, self.data, self.rows, self.questions.probe)
+        pad = self.rows.inputs.prepared.pad_token_id
+        self.prompts = asking.compare_prompts(model, self.questions.probe, pad)
+        asked = [self.rows.conversations[row.id] for row in self.questions.probe if row.id in self.rows.conversations]
+        self.own_template = compare_templates(model, self.model, self.rows.inputs.prepared, self.data, asked)
 
     def timings(self, evidence: Evidence) -> Timings:
         saved = evidence.rehearsal.checkpoint
@@ -126,10 +131,9 @@ def _gather(
 ) -> Evidence:
     assert watched.before is not None
     questions, prepared = watched.questions, rows.inputs.prepared
-    after = prompts = reload = None
+    after = reload = None
     if rehearsal.stopped_by is None:
         after = take_snapshot(rehearsal.model, prepared, questions)
-        prompts = asking.compare_prompts(rehearsal.model, questions.probe, prepared.pad_token_id)
         reload = asking.reload_checkpoint(rehearsal, questions.probe)
     return Evidence(
         recipe=recipe,
@@ -140,7 +144,7 @@ def _gather(
         rehearsal=rehearsal,
         before=watched.before,
         after=after,
-        prompts=prompts,
+        prompts=watched.prompts,
         own_template=watched.own_template,
         reload=reload,
         machine=look_at_machine(pick_device(recipe.model), run_dir.root, recipe.train.report_to),

@@ -1,9 +1,9 @@
 """Does training show the model what inference will show it?"""
 
-import math
+from collections.abc import Sequence
 
 from sftctl import stats
-from sftctl.model.scoring import NOT_TRAINED, token_weighted
+from sftctl.model.scoring import NOT_TRAINED, RowLoss, token_weighted
 from sftctl.smoke_test.evidence import Evidence
 from sftctl.smoke_test.result import Check
 from sftctl.tokenization.dataset import encode_prompts
@@ -12,7 +12,7 @@ from sftctl.tokenization.rows import EncodedRow
 _COMPARED_ROWS = 64
 _LAST_TOKENS = 3
 _MAX_WITHOUT_STOP = 0.01
-_CLEARLY_WORSE_NATS = 0.02
+_CLEARLY_LESS_SURE_NATS = 0.02
 
 
 def same_as_inference(evidence: Evidence) -> Check:
@@ -82,16 +82,21 @@ def models_own(evidence: Evidence) -> Check:
     if comparison is None:
         return Check(name=name, verdict="pass", evidence="the template is the model's own, or the model has none")
     recipe, own = token_weighted(comparison.recipe), token_weighted(comparison.own)
-    worse = stats.paired_difference(
-        [loss.nats / max(1, loss.tokens) for loss in comparison.own],
-        [loss.nats / max(1, loss.tokens) for loss in comparison.recipe],
+    less_sure = stats.paired_difference(_per_token(comparison.own), _per_token(comparison.recipe))
+    text = (
+        f"the untrained model's own answers have {recipe:.3f} nats per token behind data.chat_template and {own:.3f} "
+        f"behind its own template; difference 95 % within {less_sure.interval.low:+.3f} "
+        f"and {less_sure.interval.high:+.3f}"
     )
-    text = f"untrained loss {recipe:.3f} nats per token with data.chat_template, {own:.3f} with the model's own"
-    if math.isfinite(recipe) and worse.interval.low > _CLEARLY_WORSE_NATS:
+    if less_sure.interval.low > _CLEARLY_LESS_SURE_NATS:
         advice = "the model was trained with its own template: remove data.chat_template"
         return Check(name=name, verdict="fail", evidence=text, advice=advice)
     advice = "the model has a template of its own; keep it unless you know why not"
     return Check(name=name, verdict="warn", evidence=text, advice=advice)
+
+
+def _per_token(losses: Sequence[RowLoss]) -> list[float]:
+    return [loss.nats / max(1, loss.tokens) for loss in losses]
 
 
 def _comparable(evidence: Evidence) -> list[EncodedRow]:
