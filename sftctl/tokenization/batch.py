@@ -33,6 +33,8 @@ class BatchEncoder:
     train_on: TrainOn = "all_assistant"
     stop_tokens: Sequence[str] = ()
     allow_missing_eot: bool = False
+    end_of_text: str | None = None
+    """What ends a plain text; the tokenizer's eos where nothing else is said."""
     rows_the_slow_way: int = 0
     _layouts: dict[Shape, Layout] = field(default_factory=dict)
 
@@ -86,7 +88,7 @@ class BatchEncoder:
 
     def _mask(self, messages: Messages, tools: Tools, text: str | None) -> Found:
         if messages[0]["role"] == PLAIN_TEXT_ROLE:
-            return plain_text(messages, self.tokenizer)
+            return plain_text(messages, self.tokenizer, self.end_of_text)
         if self.train_on == "all_tokens":
             raise MaskRefused("not_plain_text", "train_on: all_tokens is for plain text; this row is a conversation")
         render = Renderer(self.tokenizer, tools)
@@ -101,13 +103,18 @@ class BatchEncoder:
         """The rendering and its spans; a rendering of its own where the slow way had to look again."""
         shape = shape_of(messages, tools, self._literals)
         cores = [str(message.get("content") or "").strip() for message in messages]
-        layout = self._layouts.get(shape) if shape is not None else None
-        known = layout.spans(text, cores) if layout is not None else None
-        if known is not None:
-            return text, known
+        keys = [] if shape is None else [shape, (shape, cores[0])]
+        for key in keys:
+            layout = self._layouts.get(key)
+            known = layout.spans(text, cores) if layout is not None else None
+            if known is not None:
+                return text, known
         self.rows_the_slow_way += 1
         marked = find_spans(messages, render, self._atoms, self._stops)
-        learned = learn_layout(marked, cores) if shape is not None else None
-        if shape is not None and learned is not None:
-            self._layouts[shape] = learned
+        # A first message that the template rewrites, often a system message, is learned by its own words.
+        for key, contents in zip(keys, (cores, ["", *cores[1:]]), strict=False):
+            learned = learn_layout(marked, contents)
+            if learned is not None:
+                self._layouts[key] = learned
+                break
         return marked.text, marked.spans

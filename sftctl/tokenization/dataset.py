@@ -1,20 +1,24 @@
 """Conversations -> rows that a trainer reads as they are; every row that is left out is counted, with its reason."""
 
+import sys
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from sftctl.data.conversation import Conversation, Message
 from sftctl.errors import DataUnusable, GateFailed
 from sftctl.tokenization.batch import BatchEncoder
 from sftctl.tokenization.config import DataConfig
 from sftctl.tokenization.encode import Encoded
-from sftctl.tokenization.facts import TemplateFacts, template_facts
+from sftctl.tokenization.facts import TemplateFacts, probe_template
 from sftctl.tokenization.overflow import Overflow
 from sftctl.tokenization.prepare import Prepared
 from sftctl.tokenization.refusal import MaskRefused
 from sftctl.tokenization.rendering import Renderer
 from sftctl.tokenization.rows import EncodedRow, Refusal
+
+_ROWS_AT_ONCE = 2048
+_EXAMPLES = 3
 
 __all__ = ["EncodedDataset", "EncodedRow", "Refusal", "TemplateFacts", "encode_dataset", "encode_prompts"]
 
@@ -27,8 +31,10 @@ class EncodedDataset:
     refused: list[Refusal]
     facts: TemplateFacts
     max_length: int
-    shortened: list[str]
+    shortened: list[str] = field(default_factory=list)
     """Ids of rows that lost whole turns at their end to `keep_whole_turns`."""
+    examples: tuple[Encoded, ...] = ()
+    """The first rows with their text and spans, for the preview."""
 
     @property
     def trained_tokens(self) -> int:
@@ -51,32 +57,62 @@ def encode_dataset(
     Raises GateFailed where more than `max_dropped_fraction` of the rows is left out, DataUnusable where nothing is
     left, and where a row is too long under `on_overflow: error`.
     """
-    rows = [with_system_prompt(row, config.system_prompt) for row in conversations]
-    results = encode_rows(rows, prepared, config)
-    max_length = _max_length(results, config, model_max_length)
-    overflow = Overflow(max_length, config, prepared)
-    kept: list[EncodedRow] = []
-    refused: list[Refusal] = []
-    shortened: list[str] = []
-    for row, result in zip(rows, results, strict=True):
+    limit = model_max_length if config.max_length == "auto" else min(config.max_length, model_max_length or sys.maxsize)
+    encoder = row_encoder(prepared, config)
+    overflow = Overflow(limit or sys.maxsize, config.on_overflow, encoder)
+    building = _Building()
+    for first in range(0, len(conversations), _ROWS_AT_ONCE):
+        rows = [with_system_prompt(row, config.system_prompt) for row in conversations[first : first + _ROWS_AT_ONCE]]
+        results = encoder.encode([row.messages for row in rows], [row.tools for row in rows])
+        for row, result in zip(rows, results, strict=True):
+            building.add(row, result, overflow)
+    _check_dropped(building.refused, len(conversations), config)
+    longest = max((len(row.input_ids) for row in building.rows), default=0)
+    return EncodedDataset(
+        rows=building.rows,
+        refused=building.refused,
+        facts=replace(_facts(prepared, config), turns=building.turns, diverging_turns=building.diverging_turns),
+        max_length=longest if config.max_length == "auto" else overflow.max_length,
+        shortened=building.shortened,
+        examples=tuple(building.examples),
+    )
+
+
+def row_encoder(prepared: Prepared, config: DataConfig) -> BatchEncoder:
+    """What turns the recipe's conversations into ids, labels, text and spans, whatever their length."""
+    return BatchEncoder(
+        prepared.tokenizer,
+        train_on=config.train_on,
+        stop_tokens=prepared.stop_tokens,
+        allow_missing_eot=config.allow_missing_eot,
+        end_of_text=prepared.end_of_text,
+    )
+
+
+@dataclass
+class _Building:
+    """What has been encoded so far; the text of all but the first rows is let go."""
+
+    rows: list[EncodedRow] = field(default_factory=list)
+    refused: list[Refusal] = field(default_factory=list)
+    shortened: list[str] = field(default_factory=list)
+    examples: list[Encoded] = field(default_factory=list)
+    turns: int = 0
+    diverging_turns: int = 0
+
+    def add(self, row: Conversation, result: Encoded | MaskRefused, overflow: Overflow) -> None:
         fitted = result if isinstance(result, MaskRefused) else overflow.fit(row, result)
         if isinstance(fitted, MaskRefused):
-            refused.append(Refusal(row.id, row.source, fitted.reason, fitted.message))
-            continue
-        kept.extend(fitted.rows)
+            self.refused.append(Refusal(row.id, row.source, fitted.reason, fitted.message))
+            return
+        self.rows.extend(fitted.rows)
         if fitted.shortened:
-            shortened.append(row.id)
-    _check_dropped(refused, len(rows), config)
-    facts = template_facts(results)
-    return EncodedDataset(kept, refused, facts, max_length, shortened)
-
-
-def encode_rows(
-    conversations: Sequence[Conversation], prepared: Prepared, config: DataConfig
-) -> list[Encoded | MaskRefused]:
-    """One result a conversation, of any length and with its text and spans."""
-    encoder = BatchEncoder(prepared.tokenizer, config.train_on, prepared.stop_tokens, config.allow_missing_eot)
-    return encoder.encode([row.messages for row in conversations], [row.tools for row in conversations])
+            self.shortened.append(row.id)
+        if len(self.examples) < _EXAMPLES:
+            self.examples.append(fitted.encoded)
+        if not row.is_plain_text:
+            self.turns += len(fitted.encoded.spans)
+            self.diverging_turns += sum(span.diverges for span in fitted.encoded.spans)
 
 
 def encode_prompts(
@@ -116,11 +152,13 @@ def _first_half(ids: list[int]) -> list[int]:
     return ids[: max(1, len(ids) // 2)]
 
 
-def _max_length(results: Sequence[Encoded | MaskRefused], config: DataConfig, limit: int | None) -> int:
-    if config.max_length != "auto":
-        return config.max_length if limit is None else min(config.max_length, limit)
-    longest = max((len(result.input_ids) for result in results if isinstance(result, Encoded)), default=8)
-    return longest if limit is None else min(longest, limit)
+def _facts(prepared: Prepared, config: DataConfig) -> TemplateFacts:
+    if not prepared.tokenizer.chat_template:
+        return TemplateFacts("", "")
+    try:
+        return probe_template(prepared.tokenizer, prepared.stop_tokens, allow_missing_eot=config.allow_missing_eot)
+    except MaskRefused:
+        return TemplateFacts("", "")
 
 
 def _check_dropped(refused: Sequence[Refusal], rows: int, config: DataConfig) -> None:

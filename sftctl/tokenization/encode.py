@@ -67,11 +67,14 @@ def refuse_missing_eot(spans: Sequence[Span]) -> None:
             )
 
 
-def plain_text(messages: Messages, tokenizer: PreTrainedTokenizerBase) -> tuple[str, tuple[Span, ...]]:
-    """Plain text as it is trained: whole, with the tokenizer's eos at its end, and its bos where it adds one."""
+def plain_text(
+    messages: Messages, tokenizer: PreTrainedTokenizerBase, end: str | None = None
+) -> tuple[str, tuple[Span, ...]]:
+    """Plain text as it is trained: whole, eos (or `end`) behind it, and bos before it where the tokenizer adds one."""
+    end = end or str(tokenizer.eos_token or "")
     bos = str(tokenizer.bos_token) if adds_bos(tokenizer) else ""
-    text = bos + messages[0]["content"] + str(tokenizer.eos_token or "")
-    return text, (Span(0, len(bos), len(text), tokenizer.eos_token is not None, False),)
+    text = bos + messages[0]["content"] + end
+    return text, (Span(0, len(bos), len(text), bool(end), False),)
 
 
 def adds_bos(tokenizer: PreTrainedTokenizerBase) -> bool:

@@ -1,32 +1,43 @@
-"""What a chat template does around responses, learned from the rows that it rendered."""
+"""What a chat template writes around a response, from one short conversation that it renders."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sftctl.tokenization.encode import Encoded
-from sftctl.tokenization.refusal import MaskRefused
+from transformers import PreTrainedTokenizerBase
+
+from sftctl.tokenization.encode import Encoded, encode_conversation
+
+_QUESTION, _ANSWER = "Hello", "Hi"
+PROBE = ({"role": "user", "content": _QUESTION}, {"role": "assistant", "content": _ANSWER})
 
 
 @dataclass(frozen=True)
 class TemplateFacts:
-    """What the chat template does around a response, as seen in the data."""
+    """For people: how a turn begins and ends, and how often training and inference see different text before one."""
 
     header: str
-    """What stands between the previous turn and the first trained character; empty without a conversation."""
+    """What the template writes between a question and the first trained character."""
     terminator: str
-    """What the last trained turn ends with behind its content."""
-    turns: int
-    """Trained turns."""
-    diverging_turns: int
-    """Trained turns whose text before them is not what inference shows the model."""
+    """What a response is trained to end with; empty where the template writes nothing there."""
+    turns: int = 0
+    """Trained turns of the data set."""
+    diverging_turns: int = 0
+    """Trained turns before which inference shows the model another text, for example an opened <think>."""
 
 
-def template_facts(results: Sequence[Encoded | MaskRefused]) -> TemplateFacts:
-    """The facts of the first conversation that was encoded, and counts over all of them."""
-    spans = [span for result in results if isinstance(result, Encoded) for span in result.spans]
-    first = next((result for result in results if isinstance(result, Encoded) and result.spans), None)
-    header, terminator = "", ""
-    if first is not None:
-        header = first.text[: first.spans[0].start]
-        terminator = first.text[first.spans[-1].start : first.spans[-1].end]
-    return TemplateFacts(header[-80:], terminator[-40:], len(spans), sum(span.diverges for span in spans))
+def probe_template(
+    tokenizer: PreTrainedTokenizerBase, stop_tokens: Sequence[str] = (), *, allow_missing_eot: bool = False
+) -> TemplateFacts:
+    """The facts of a template without any data. Raises MaskRefused where it cannot be masked at all."""
+    probe = encode_conversation(PROBE, tokenizer, stop_tokens=stop_tokens, allow_missing_eot=allow_missing_eot)
+    span = probe.spans[-1]
+    question_end = probe.text.rindex(_QUESTION, 0, span.start) + len(_QUESTION)
+    answer_end = probe.text.rindex(_ANSWER, span.start, span.end) + len(_ANSWER)
+    return TemplateFacts(probe.text[question_end : span.start], probe.text[answer_end : span.end])
+
+
+def trained_share(encoded: Sequence[Encoded]) -> float:
+    """Share of all tokens that carry loss, 0..1; 0 for no rows."""
+    total = sum(len(row.input_ids) for row in encoded)
+    trained = sum(label >= 0 for row in encoded for label in row.labels)
+    return trained / total if total else 0.0

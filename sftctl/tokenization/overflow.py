@@ -5,9 +5,8 @@ from dataclasses import dataclass
 from sftctl.data.conversation import Conversation
 from sftctl.errors import DataUnusable
 from sftctl.tokenization.batch import BatchEncoder
-from sftctl.tokenization.config import DataConfig
+from sftctl.tokenization.config import OnOverflow
 from sftctl.tokenization.encode import IGNORED, Encoded
-from sftctl.tokenization.prepare import Prepared
 from sftctl.tokenization.refusal import MaskRefused
 from sftctl.tokenization.rows import EncodedRow
 
@@ -17,6 +16,7 @@ class Fitted:
     """The rows that one conversation became: one, or the consecutive pieces of a plain text."""
 
     rows: list[EncodedRow]
+    encoded: Encoded
     shortened: bool = False
 
 
@@ -25,8 +25,8 @@ class Overflow:
     """The recipe's policy at one length in tokens."""
 
     max_length: int
-    config: DataConfig
-    prepared: Prepared
+    policy: OnOverflow
+    encoder: BatchEncoder
 
     def fit(self, row: Conversation, encoded: Encoded) -> Fitted | MaskRefused:
         """The conversation in rows of at most `max_length`, or why it is left out.
@@ -34,16 +34,16 @@ class Overflow:
         Raises DataUnusable for a row that is too long under `on_overflow: error`.
         """
         if row.is_plain_text:
-            return Fitted(self._pieces(row, encoded))
+            return Fitted(self._pieces(row, encoded), encoded)
         shortened = len(encoded.input_ids) > self.max_length
         if shortened:
-            fitted = self._shorten(row, encoded)
+            fitted = self._shorten(row, len(encoded.input_ids))
             if isinstance(fitted, MaskRefused):
                 return fitted
             encoded = fitted
         if all(label == IGNORED for label in encoded.labels):
             return MaskRefused("no_trained_tokens", "no token of the row carries loss: it holds no response")
-        return Fitted([EncodedRow(row.id, row.source, row.role, encoded.input_ids, encoded.labels)], shortened)
+        return Fitted([EncodedRow(row.id, row.source, row.role, encoded.input_ids, encoded.labels)], encoded, shortened)
 
     def _pieces(self, row: Conversation, encoded: Encoded) -> list[EncodedRow]:
         """Plain text in consecutive pieces: every token is in one of them."""
@@ -55,21 +55,16 @@ class Overflow:
             pieces.append(EncodedRow(name, row.source, row.role, ids, labels))
         return pieces
 
-    def _shorten(self, row: Conversation, encoded: Encoded) -> Encoded | MaskRefused:
-        length = len(encoded.input_ids)
-        if self.config.on_overflow == "error":
+    def _shorten(self, row: Conversation, length: int) -> Encoded | MaskRefused:
+        if self.policy == "error":
             raise DataUnusable(
                 f"row {row.id} of {row.source} has {length} tokens, data.max_length is {self.max_length}. Raise "
                 "max_length, or set data.on_overflow to drop or keep_whole_turns"
             )
-        if self.config.on_overflow == "keep_whole_turns":
-            config, prepared = self.config, self.prepared
-            encoder = BatchEncoder(prepared.tokenizer, config.train_on, prepared.stop_tokens, config.allow_missing_eot)
-            responses = [number for number, message in enumerate(row.messages) if message["role"] == "assistant"]
+        if self.policy == "keep_whole_turns":
+            responses = [number for number, message in enumerate(row.messages[:-1]) if message["role"] == "assistant"]
             for last in reversed(responses):
-                if last + 1 == len(row.messages):
-                    continue
-                shorter = encoder.encode([row.messages[: last + 1]], [row.tools])[0]
+                shorter = self.encoder.encode([row.messages[: last + 1]], [row.tools])[0]
                 if isinstance(shorter, Encoded) and len(shorter.input_ids) <= self.max_length:
                     return shorter
         return MaskRefused("too_long", f"{length} tokens, more than data.max_length={self.max_length}")

@@ -11,13 +11,13 @@ from transformers import PreTrainedTokenizerFast
 
 from sftctl.errors import UsageError
 from sftctl.tokenization.config import DataConfig
-from sftctl.tokenization.encode import adds_bos, encode_conversation
+from sftctl.tokenization.encode import adds_bos
+from sftctl.tokenization.facts import PROBE, probe_template
 from sftctl.tokenization.refusal import MaskRefused
 
 TEMPLATE_NAMES = ("chatml", "alpaca", "zephyr")
 _MARKER = re.compile(r"<\|[^<>|\s]{1,48}\|>")
 _RESERVED = re.compile(r"pad|reserved|unused|fill", re.IGNORECASE)
-_PROBE = ({"role": "user", "content": "Hello"}, {"role": "assistant", "content": "Hi"})
 
 
 @dataclass(frozen=True)
@@ -91,7 +91,7 @@ def _require_template(tokenizer: PreTrainedTokenizerFast) -> None:
     if not tokenizer.chat_template:
         raise UsageError(
             f"{tokenizer.name_or_path or 'the model'} has no chat template (a base model). Set data.chat_template to "
-            "chatml, alpaca or zephyr, or to the path of a Jinja file"
+            "chatml, alpaca or zephyr, or to the path of a Jinja file; for plain text, set data.train_on: all_tokens"
         )
 
 
@@ -101,20 +101,16 @@ def _terminator(
     """The text of the last trained token of a short conversation; None where a turn has no terminator."""
     stops = tokenizer.convert_ids_to_tokens(list(generation_stop_ids))
     try:
-        probe = encode_conversation(_PROBE, tokenizer, stop_tokens=stops, allow_missing_eot=config.allow_missing_eot)
+        facts = probe_template(tokenizer, stops, allow_missing_eot=config.allow_missing_eot)
     except MaskRefused as refusal:
         raise UsageError(f"data.chat_template: {refusal.message}") from refusal
-    span = probe.spans[-1]
-    if not span.has_eot:
-        return None
-    produced = probe.text[span.start : span.end]
-    return produced[produced.rindex("Hi") + 2 :].strip()
+    return facts.terminator.strip() or None
 
 
 def _add_missing(tokenizer: PreTrainedTokenizerFast, terminator: str | None, config: DataConfig) -> tuple[str, ...]:
     if terminator is None or len(tokenizer(terminator, add_special_tokens=False)["input_ids"]) == 1:
         return ()
-    text: str = tokenizer.apply_chat_template([list(_PROBE)], tokenize=False, add_generation_prompt=True)[0]
+    text: str = tokenizer.apply_chat_template([list(PROBE)], tokenize=False, add_generation_prompt=True)[0]
     markers = dict.fromkeys((*_MARKER.findall(text), terminator))
     missing = [marker for marker in markers if len(tokenizer(marker, add_special_tokens=False)["input_ids"]) != 1]
     if not config.add_missing_special_tokens:
@@ -130,7 +126,8 @@ def _pad_token(tokenizer: PreTrainedTokenizerFast, end_of_text: str | None) -> s
     """The tokenizer's own, else a reserved or unk token, else eos. Labels are masked by position, so eos is safe."""
     if tokenizer.pad_token is not None:
         return str(tokenizer.pad_token)
-    reserved = sorted(token for token in tokenizer.get_added_vocab() if _RESERVED.search(token))
+    added = tokenizer.get_added_vocab()
+    reserved = sorted(filter(_RESERVED.search, added), key=lambda token: ("pad" not in token.lower(), added[token]))
     found = [*reserved, tokenizer.unk_token, end_of_text, tokenizer.eos_token]
     for token in found:
         if token is not None:

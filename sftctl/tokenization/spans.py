@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import pairwise
+from itertools import combinations, pairwise
 from typing import NamedTuple
 
 from sftctl.tokenization.marking import Place, after_last_sentinel, locate, mark, mark_one, sentinels
@@ -84,6 +84,7 @@ class _SpanFinder:
 
     def find(self) -> Marked:
         self._refuse_lost_messages()
+        self._refuse_reordered_messages()
         numbers = [number for number, message in enumerate(self.messages) if message["role"] == "assistant"]
         starts = [self._start(number) for number in numbers]
         spans = [self._span(number, start) for number, start in zip(numbers, starts, strict=True)]
@@ -106,6 +107,19 @@ class _SpanFinder:
                 )
             if place.repeated and message["role"] == "assistant":
                 raise MaskRefused("message_repeated", f"the chat template renders message {number} more than once")
+
+    def _refuse_reordered_messages(self) -> None:
+        # Some templates move the system message: that is no other order of turns, and is seen as a diverging prompt.
+        ends = [
+            (number, message["role"], place.end)
+            for number, (message, place) in enumerate(zip(self.messages, self.places, strict=True))
+            if place.end is not None and message["role"] != "system"
+        ]
+        for (number, role, end), (later, later_role, later_end) in combinations(ends, 2):
+            if "assistant" in (role, later_role) and later_end < end:
+                raise MaskRefused(
+                    "messages_reordered", f"the chat template renders message {later} before message {number}"
+                )
 
     def _refuse_overlaps(self, spans: Sequence[Span]) -> None:
         for span, following in pairwise(spans):
