@@ -166,8 +166,11 @@ class PromptCompletion(_Columns):
         return fields[index]
 
     def leftovers(self, row: Row) -> dict[str, Any]:
-        columns = [name for name in (self.prompt, self.completion) if type(row[name]) is list]
-        return {place: value for name in columns for place, value in leftovers(row, name, self.keys)}
+        found: dict[str, Any] = {}
+        for column in (self.prompt, self.completion):
+            if type(row[column]) is list:
+                found.update(leftovers(row, column, self.keys))
+        return found
 
 
 class Pair(_Columns):
