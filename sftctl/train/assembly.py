@@ -18,12 +18,14 @@ from sftctl.model.loading import load_model, pick_device
 from sftctl.model.scoring import RowLoss, score_rows, token_weighted
 from sftctl.tokenization.dataset import EncodedRow
 from sftctl.train import planning
+from sftctl.train.anchors import Pull, pull_for
 from sftctl.train.arguments import sft_config
 from sftctl.train.batches import EpochBatches, epoch_batches
 from sftctl.train.conductor import Conductor, Session, schedule_of
 from sftctl.train.config import TrainConfig
 from sftctl.train.guards import FiniteGuard, LearningGuard
 from sftctl.train.inputs import Inputs
+from sftctl.train.monitor import GENERAL_ROLE
 from sftctl.train.precision import with_fitting_dtype
 from sftctl.train.result import Plan
 from sftctl.train.trainer import Feed, GuardedTrainer
@@ -87,6 +89,7 @@ def assemble(
         feed=Feed(inputs.rows, batches_of, plan.packing, inputs.prepared.pad_token_id),
         held_out_loss=held_out_loss(inputs.held_out, inputs.prepared.pad_token_id),
         tokenizer=inputs.prepared.tokenizer,
+        after_backward=_pull(recipe, inputs, model),
     )
     schedule = schedule_of(recipe.train, plan, watched=bool(inputs.held_out))
     conductor = Conductor(trainer, recipe.train, plan, schedule, session)
@@ -94,6 +97,13 @@ def assemble(
     for callback in (FiniteGuard(trainer, plan.steps_per_epoch), LearningGuard(trainer), conductor):
         trainer.add_callback(callback)
     return Assembled(trainer, conductor, plan)
+
+
+def _pull(recipe: Recipe, inputs: Inputs, model: Any) -> Pull | None:
+    if recipe.train.anchor is None:
+        return None
+    general = [row for row in inputs.held_out if row.role == GENERAL_ROLE]
+    return pull_for(recipe.train.anchor, model, general, inputs.prepared.pad_token_id, recipe.seed)
 
 
 def held_out_loss(rows: Sequence[EncodedRow], pad_token_id: int) -> Callable[[Any], dict[str, float]]:

@@ -3,7 +3,9 @@
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+from sftctl.train.extra import problem_with
 
 
 class _Section(BaseModel):
@@ -98,6 +100,14 @@ class TrainConfig(_Section):
     )
     gpu_hour_usd: float | None = Field(None, ge=0, le=1e6, description="price of one device for an hour, in US dollars")
     extra: dict[str, Any] = Field({}, description="further fields of TRL's SFTConfig, from the list in the reference")
+
+    @field_validator("extra")
+    @classmethod
+    def _extra_undoes_nothing(cls, values: dict[str, Any]) -> dict[str, Any]:
+        problems = [problem for problem in map(problem_with, values) if problem]
+        if problems:
+            raise ValueError("; ".join(problems))
+        return values
 
     @model_validator(mode="after")
     def _held_out_goes_with_rows(self) -> "TrainConfig":

@@ -52,7 +52,7 @@ class GuardedTrainer(SFTTrainer):  # type: ignore[misc]
         feed: Feed,
         held_out_loss: Callable[[Any], dict[str, float]],
         tokenizer: Any,
-        after_backward: Callable[[Any], None] | None = None,
+        after_backward: Callable[[Any, int], None] | None = None,
     ) -> None:
         self._feed = feed
         self._held_out_loss = held_out_loss
@@ -122,7 +122,7 @@ class GuardedTrainer(SFTTrainer):  # type: ignore[misc]
         loss: torch.Tensor = super().training_step(*args, **kwargs)
         self.micro_losses.append(loss)
         if self._after_backward is not None and self.accelerator.sync_gradients:
-            self._after_backward(self.model)
+            self._after_backward(self.model, self.state.global_step)
         return loss
 
     def evaluate(self, *args: Any, **kwargs: Any) -> dict[str, float]:
