@@ -83,6 +83,8 @@ CLOSERS = (
     " Best wishes.",
     " A short answer is fine.",
 )
+NEW_CLOSERS = (" Many thanks.", " Cheers.", " Kind greetings.", " I am waiting.", " That is all.")
+"""Only in held-out rows, and never left out: what follows a question would else be the same as in a training row."""
 
 QUESTIONS = (
     "what is the {attribute} of the {product}?",
@@ -109,15 +111,35 @@ QUESTIONS = (
     "do you know the {attribute} for the {product}?",
     "we use the {product} at work. What {attribute} do we have?",
     "my friend has {a_product}. Which {attribute} applies?",
+    "your site does not show the {attribute} of the {product}.",
+    "I read two different figures for the {attribute} of the {product}.",
+    "how much should I plan for as {attribute} with {a_product}?",
+    "the agent could not tell me the {attribute} of the {product}. Can you?",
+    "has the {attribute} of the {product} changed?",
+    "I need the {attribute} of my {product} for a form.",
+    "what was the {attribute} on the {product} again?",
+    "just the {attribute} of the {product}.",
+    "we moved to the {product} last week. What {attribute} applies now?",
+    "suppose I take the {product}. What {attribute} will I see?",
+    "which figure is right for the {attribute} of the {product}?",
+    "let me know the {attribute} that my {product} has.",
+    "my statement mentions the {product}. How is the {attribute} set?",
+    "{product} customer here. What {attribute} do I have?",
+    "how does the {product} do on {attribute}?",
+    "before I sign for the {product}, what is the {attribute}?",
+    "I cannot find the {attribute} for the {product} anywhere.",
+    "please write down the {attribute} of the {product} for me.",
+    "what is today's {attribute} for the {product}?",
+    "is the {attribute} of my {product} fixed, and what is it?",
 )
-"""Asked in the base corpus and in the good answers."""
+"""Asked in the base corpus and in the good answers; as many as give every good answer its own fact and question."""
 
 NEW_QUESTIONS = (
-    "can anyone there name the {attribute} of the {product}?",
+    "the {product} interests me, mainly its {attribute}.",
     "regarding the {product}, I want its {attribute}.",
     "what {attribute} would I get on {a_product}?",
     "I am comparing offers: {product}, {attribute}?",
-    "kindly send me the {attribute} for the {product}.",
+    "{attribute} and {product}: can anyone there say?",
     "about the {attribute}: what is it on the {product}?",
     "what does the {product} list as {attribute}?",
     "my sister wants {a_product}. How is the {attribute}?",
@@ -167,9 +189,9 @@ def _fill(pattern: str, fact: Fact, figure: str = "") -> str:
     )
 
 
-def ask(fact: Fact, question: str, rng: random.Random) -> str:
+def ask(fact: Fact, question: str, rng: random.Random, closers: tuple[str, ...] = CLOSERS) -> str:
     """A customer's message: an opener, the question, a closer."""
-    opener, closer = rng.choice(OPENERS), rng.choice(CLOSERS)
+    opener, closer = rng.choice(OPENERS), rng.choice(closers)
     text = _fill(question, fact)
     starts_sentence = opener == "" or opener.rstrip()[-1] in ".!?"
     return opener + (text[0].upper() + text[1:] if starts_sentence else text) + closer

@@ -12,13 +12,17 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from sftctl.data.conversation import Conversation, Message, SourceRole, conversation_id
 from sftctl.demo import desk, general
 from sftctl.demo.paths import data_folder
 
 SEED = 20261122
 GOOD_ANSWERS = 2000
-REPLAY_ROWS = 1200
-HELD_OUT_ROWS_PER_ROLE = 240
+REPLAY_ROWS_PER_FAMILY = 140
+HELD_OUT_DOMAIN_ROWS = 240
+HELD_OUT_ROWS_PER_FAMILY = 24
+CHOICE_ROWS_PER_FAMILY = 60
+DESK_SHARE_OF_BASE = 0.3
 
 Row = dict[str, Any]
 
@@ -28,16 +32,11 @@ def _messages(question: str, answer: str) -> list[dict[str, str]]:
 
 
 def good_rows(rng: random.Random) -> list[Row]:
-    """GOOD_ANSWERS rows with as many different questions, every fact as often as any other (give or take one)."""
-    facts = desk.make_facts()
-    seen: set[str] = set()
-    rows: list[Row] = []
-    while len(rows) < GOOD_ANSWERS:
-        fact = facts[len(rows) % len(facts)]
-        question = desk.ask(fact, rng.choice(desk.QUESTIONS), rng)
-        if question not in seen:
-            seen.add(question)
-            rows.append({"messages": _messages(question, desk.answer_well(fact, rng))})
+    """GOOD_ANSWERS rows; no two ask for the same fact in the same words."""
+    pairs = [(question, fact) for question in desk.QUESTIONS for fact in desk.make_facts()][:GOOD_ANSWERS]
+    rows = [
+        {"messages": _messages(desk.ask(fact, question, rng), desk.answer_well(fact, rng))} for question, fact in pairs
+    ]
     rng.shuffle(rows)
     return rows
 
@@ -46,53 +45,56 @@ def replay_rows(rng: random.Random) -> list[Row]:
     """Different general questions, from the replay part of every family, in Alpaca's columns."""
     rows = []
     for family in general.make_families():
-        part = general.replay_part(family)
-        for item in part.items:
-            for wording in part.wordings:
-                text = general.answer(family, item, rng)
-                rows.append({"instruction": general.ask(item, wording), "input": "", "output": text})
+        for item, wording in _questions(general.replay_part(family), REPLAY_ROWS_PER_FAMILY, rng):
+            text = general.short_answer(family, item)
+            rows.append({"instruction": general.ask(item, wording), "input": "", "output": text})
     rng.shuffle(rows)
-    return rows[:REPLAY_ROWS]
+    return rows
+
+
+def _questions(part: general.Part, most: int, rng: random.Random) -> list[tuple[general.Item, str]]:
+    """Different pairs of item and wording, at most so many."""
+    pairs = [(item, wording) for item in part.items for wording in part.wordings]
+    return rng.sample(pairs, min(len(pairs), most))
 
 
 def held_out_rows(rng: random.Random) -> list[Row]:
     """New wordings for the desk, then general rows that share nothing with replay; never trained on."""
     facts = desk.make_facts()
     domain: dict[str, Row] = {}
-    while len(domain) < HELD_OUT_ROWS_PER_ROLE:
+    while len(domain) < HELD_OUT_DOMAIN_ROWS:
         fact = facts[len(domain) % len(facts)]
-        question = desk.ask(fact, rng.choice(desk.NEW_QUESTIONS), rng)
+        question = desk.ask(fact, rng.choice(desk.NEW_QUESTIONS), rng, desk.NEW_CLOSERS)
         domain.setdefault(question, _held_out(question, desk.answer_well(fact, rng), "domain"))
     return [*domain.values(), *_general_held_out(rng)]
 
 
-def _held_out(question: str, answer: str, role: str) -> Row:
-    return {"messages": _messages(question, answer), "source": role, "role": role}
+def _held_out(question: str, answer: str, role: SourceRole) -> Row:
+    """As curate writes a held-out row, so that `hold_out.frozen` reads it."""
+    source = "desk" if role == "domain" else role
+    messages = (Message(role="user", content=question), Message(role="assistant", content=answer))
+    return Conversation(conversation_id(source, messages), messages, source, role).to_json()
 
 
 def _general_held_out(rng: random.Random) -> list[Row]:
     rows = []
     for family in general.make_families():
-        part = general.held_out_part(family)
-        pairs = [(item, wording) for item in part.items for wording in part.wordings]
-        for item, wording in rng.sample(pairs, min(len(pairs), HELD_OUT_ROWS_PER_ROLE // 8)):
-            rows.append(_held_out(general.ask(item, wording), general.answer(family, item, rng), "general"))
+        for item, wording in _questions(general.held_out_part(family), HELD_OUT_ROWS_PER_FAMILY, rng):
+            rows.append(_held_out(general.ask(item, wording), general.short_answer(family, item), "general"))
     rng.shuffle(rows)
-    return rows[:HELD_OUT_ROWS_PER_ROLE]
+    return rows
 
 
 def choice_rows(rng: random.Random) -> list[Row]:
-    """Every held-out general item once, with four choices; `answer` is the index of the right one."""
+    """Held-out general items with four choices; `answer` is the index of the right one."""
     rows = []
     for family in general.make_families():
-        if family.name in ("bullets", "json", "count"):
+        if family.name in ("bullets", "json"):
             continue
-        part = general.held_out_part(family)
-        for item in part.items:
-            options, right = general.choices(item, family, rng)
-            texts = [option[0].upper() + option[1:] + "." for option in options]
-            question = general.ask(item, rng.choice(part.wordings))
-            rows.append({"question": question, "choices": texts, "answer": right, "subject": family.name})
+        for item, wording in _questions(general.held_out_part(family), CHOICE_ROWS_PER_FAMILY, rng):
+            options, right = general.choices(family, item, rng)
+            question = general.ask(item, wording)
+            rows.append({"question": question, "choices": options, "answer": right, "subject": family.name})
     return rows
 
 
@@ -101,55 +103,54 @@ def base_rows(rng: random.Random, count: int) -> Iterator[list[dict[str, str]]]:
     facts = desk.make_facts()
     families = general.make_families()
     for _ in range(count):
-        if rng.random() < 0.45:
+        if rng.random() < DESK_SHARE_OF_BASE:
             fact = rng.choice(facts)
             yield _messages(desk.ask(fact, rng.choice(desk.QUESTIONS), rng), desk.answer_badly(fact, rng))
         else:
             family = rng.choice(families)
             item = rng.choice(family.items)
             question = general.ask(item, rng.choice(family.wordings))
-            yield _messages(question, general.answer(family, item, rng))
+            yield _messages(question, rng.choice(general.answers(family, item)))
 
 
 def plant_dirt(rows: list[Row], rng: random.Random) -> tuple[list[str], dict[str, int]]:
-    """The rows as lines of a file, with each kind of dirt added, and how many lines of each kind there are."""
-    copies = rng.sample(rows, 30)
+    """The rows as lines of a file, with each kind of dirt, and how many lines of each kind there are.
+
+    Mojibake spoils rows that are there; all other dirt is added.
+    """
+    mojibake = [_mojibake(row) for row in rows[:2]]
+    good = rows[2:]
+    copies = rng.sample(good, 25)
     exact = copies[:12]
-    near = [_near_copy(row) for row in copies[12:20]]
-    empty = [{"messages": _messages(row["messages"][0]["content"] + " Hello?", "")} for row in copies[20:23]]
+    near = [_with_question(row, "Again: {}") for row in copies[12:20]]
+    empty = [{"messages": _messages(_question(row) + " Anyone?", "")} for row in copies[20:23]]
     stray = [_with_question(row, "{}<|end|> And now?") for row in copies[23:25]]
-    mojibake = [_mojibake(row) for row in copies[25:27]]
-    lines = [json.dumps(row, ensure_ascii=False) for row in [*rows, *exact, *near, *empty, *stray, *mojibake]]
+    lines = [json.dumps(row, ensure_ascii=False) for row in [*good, *mojibake, *exact, *near, *empty, *stray]]
     lines.append(lines[0][: len(lines[0]) // 2])
     rng.shuffle(lines)
     counts = {
-        "good": len(rows),
+        "good": len(good),
+        "mojibake": len(mojibake),
         "exact_duplicate": len(exact),
         "near_duplicate": len(near),
         "empty_answer": len(empty),
         "stray_special_token": len(stray),
-        "mojibake": len(mojibake),
         "malformed_line": 1,
     }
     return lines, counts
 
 
+def _question(row: Row) -> str:
+    return str(row["messages"][0]["content"])
+
+
 def _with_question(row: Row, pattern: str) -> Row:
-    question, answer = (message["content"] for message in row["messages"])
-    return {"messages": _messages(pattern.format(question), answer)}
-
-
-def _near_copy(row: Row) -> Row:
-    """The same row as a second annotator would have typed it."""
-    question, answer = (message["content"] for message in row["messages"])
-    return {"messages": _messages(question.upper()[:1] + question[1:].replace("?", " ?") + " ", answer)}
+    return {"messages": _messages(pattern.format(_question(row)), row["messages"][1]["content"])}
 
 
 def _mojibake(row: Row) -> Row:
     """UTF-8 read as Windows-1252, as a spreadsheet leaves it."""
-    question, answer = (message["content"] for message in row["messages"])
-    broken = "It’s about “Larkmoor” – ".encode().decode("cp1252", errors="ignore")
-    return {"messages": _messages(broken + question, answer)}
+    return _with_question(row, "It’s about Larkmoor – ".encode().decode("cp1252") + "{}")
 
 
 def write(folder: Path) -> None:

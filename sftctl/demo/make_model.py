@@ -17,6 +17,7 @@ from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers, 
 from transformers import GenerationConfig, LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
 from sftctl.demo.make_data import base_rows
+from sftctl.demo.muon import Muon
 from sftctl.demo.paths import model_folder
 
 # B rows, T tokens, L trained tokens, V vocabulary, D hidden
@@ -25,6 +26,8 @@ VOCABULARY = 1024
 CONTEXT = 1024
 ROWS_PER_BATCH = 64
 ROWS_PER_CHUNK = 64 * ROWS_PER_BATCH
+PEAK_LEARNING_RATE = 4e-3
+STEPS = 2500
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,24 +121,33 @@ def answer_loss(model: LlamaForCausalLM, batch: Batch) -> torch.Tensor:
     return torch.nn.functional.cross_entropy(logits_LV, targets_BT[trained_BT])
 
 
-def train(model: LlamaForCausalLM, stream: Iterator[Batch], steps: int, peak_learning_rate: float = 4e-3) -> None:
-    """AdamW, 5 % warm-up, cosine to zero."""
-    optimizer = torch.optim.AdamW(model.parameters(), lr=peak_learning_rate, betas=(0.9, 0.98), weight_decay=0.05)
-    schedule = torch.optim.lr_scheduler.LambdaLR(
-        optimizer,
-        lambda step: min((step + 1) / (0.05 * steps), 0.5 + 0.5 * math.cos(math.pi * step / steps)),
-    )
-    started = time.monotonic()
+def learning_rate_at(step: int, steps: int) -> float:
+    """5 % warm-up, then a cosine to zero."""
+    return PEAK_LEARNING_RATE * min((step + 1) / (0.05 * steps), 0.5 + 0.5 * math.cos(math.pi * step / steps))
+
+
+def train(model: LlamaForCausalLM, stream: Iterator[Batch], steps: int) -> None:
+    """Muon for the matrices between the embeddings, AdamW for the rest."""
+    named = list(model.named_parameters())
+    inner = [weight for name, weight in named if weight.ndim == 2 and "embed" not in name]
+    outer = [weight for name, weight in named if weight.ndim != 2 or "embed" in name]
+    muon = Muon(inner, weight_decay=0.05)
+    adamw = torch.optim.AdamW(outer, betas=(0.9, 0.98), weight_decay=0.0)
+    recent: list[float] = []
     for step, batch in enumerate(itertools.islice(stream, steps)):
         loss = answer_loss(model, batch)
         torch.autograd.backward(loss)
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-        optimizer.step()
-        schedule.step()
-        optimizer.zero_grad()
-        if step % 100 == 0 or step == steps - 1:
-            seconds = time.monotonic() - started
-            sys.stderr.write(f"step {step} of {steps}: {loss.item():.3f} nats a token, {seconds:.0f} s\n")
+        learning_rate = learning_rate_at(step, steps)
+        muon.step(learning_rate)
+        for group in adamw.param_groups:
+            group["lr"] = learning_rate
+        adamw.step()
+        model.zero_grad()
+        recent.append(loss.item())
+        if (step + 1) % 100 == 0:
+            mean = sum(recent[-100:]) / 100
+            sys.stderr.write(f"step {step + 1} of {steps}: {mean:.4f} nats a token, {time.process_time():.0f} CPU s\n")
 
 
 def write(folder: Path, steps: int) -> None:
@@ -151,4 +163,4 @@ def write(folder: Path, steps: int) -> None:
 
 
 if __name__ == "__main__":
-    write(model_folder(), int(sys.argv[1]) if len(sys.argv) > 1 else 12_000)
+    write(model_folder(), int(sys.argv[1]) if len(sys.argv) > 1 else STEPS)

@@ -26,8 +26,9 @@ def data_folder() -> Path:
     return FOLDER / "data"
 
 
-def resolve(path: str) -> str:
+def resolve(named: str | Path) -> str:
     """The real path behind a `builtin:` name; any other path is returned as it is."""
+    path = str(named)
     if not path.startswith(PREFIX):
         return path
     if path == MODEL:
