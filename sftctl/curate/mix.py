@@ -4,11 +4,14 @@ import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from sftctl.curate.config import MixConfig
+from sftctl.curate.config import CurateConfig, MixConfig
 from sftctl.curate.result import MixReport
+from sftctl.curate.token_counts import count_tokens
+from sftctl.curate.verdicts import Decision
 from sftctl.data.conversation import Conversation
 from sftctl.data.source import Source
 from sftctl.errors import DataUnusable
+from sftctl.tokenization.prepare import Prepared
 
 STAGE = "mix"
 
@@ -131,3 +134,33 @@ def _report(
             part.source: sum(row.source == part.source and COPY_TAG in row.tags for row in mixed) for part in parts
         },
     )
+
+
+@dataclass(frozen=True, slots=True)
+class MixedRows:
+    """The training set in order, and a decision about each row that could have been in it."""
+
+    rows: list[Conversation]
+    decisions: list[Decision]
+    report: MixReport | None
+
+
+def mix_rows(rows: Sequence[Conversation], tokenizer: Prepared, config: CurateConfig, seed: int) -> MixedRows:
+    """All rows, in the order of the input, where the sources have no shares. Raises DataUnusable for no rows."""
+    if not rows:
+        raise DataUnusable(
+            "curate: no row is left to train on. Lower curate.hold_out.rows, change curate.filters, or add rows."
+        )
+    if config.sources[0].share is None:
+        return MixedRows(list(rows), [Decision(row.id, "kept", STAGE) for row in rows], None)
+    sizes = dict.fromkeys((row.id for row in rows), 1)
+    if config.mix.by == "tokens":
+        texts = ["\n".join(message["content"] for message in row.messages) for row in rows]
+        sizes = {row.id: max(count, 1) for row, count in zip(rows, count_tokens(tokenizer, texts), strict=True)}
+    mixed = mix(rows, config.sources, config.mix, sizes, random.Random(seed))
+    left_out = {row.id for row in mixed.left_out}
+    decisions = [
+        Decision(row.id, "mixed_out", STAGE, "over_share") if row.id in left_out else Decision(row.id, "kept", STAGE)
+        for row in rows
+    ]
+    return MixedRows(mixed.rows, decisions, mixed.report)

@@ -66,6 +66,11 @@ class Thinned:
 
 def drop_near_duplicates(corpus: Corpus, ranked: Sequence[int], config: NearDuplicatesConfig) -> Thinned:
     """`ranked` are positions, those that should rather stay first."""
+    if config.method == "off":
+        report = NearDuplicatesReport(
+            method="off", threshold=config.threshold, ngram=config.ngram, scope=config.scope, pairs=0, removed=0
+        )
+        return Thinned(sorted(ranked), [], report)
     rows = np.array(ranked, dtype=np.int64)
     found = find_near_duplicates(duplicate_sets(corpus.sets, config, rows), config)
     allowed = config.keep if isinstance(config.keep, int) else 1

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import IO, Any
 
 from sftctl.curate.config import CurateConfig
+from sftctl.curate.diversity_result import DiversityComparison
 from sftctl.curate.hold_out import HeldOut
 from sftctl.curate.mix import COPY_TAG
 from sftctl.curate.result import (
@@ -16,6 +17,7 @@ from sftctl.curate.result import (
     HoldOutReport,
     MixReport,
     NearDuplicatesReport,
+    SelectionReport,
     SourceCounts,
 )
 from sftctl.curate.samples import draw_samples
@@ -48,7 +50,10 @@ class Outcome:
     training: list[Conversation]
     near_duplicates: NearDuplicatesReport
     decontamination: DecontaminationReport
+    selection: SelectionReport | None
     mix: MixReport | None
+    diversity: DiversityComparison | None
+    warnings: tuple[str, ...]
     passed: bool
 
 
@@ -63,6 +68,7 @@ def write_outcome(outcome: Outcome, config: CurateConfig, run_dir: RunDir, seed:
     held_out_sha256 = hashlib.sha256(run_dir.held_out_rows.read_bytes()).hexdigest()
     result = CurateResult(
         passed=outcome.passed,
+        warnings=list(outcome.warnings),
         rows_in=outcome.ingested.rows_read,
         verdicts=count_verdicts(verdicts),
         reasons=count_reasons(verdicts),
@@ -75,7 +81,9 @@ def write_outcome(outcome: Outcome, config: CurateConfig, run_dir: RunDir, seed:
         near_duplicates=outcome.near_duplicates,
         decontamination=outcome.decontamination,
         mix=outcome.mix,
-        samples=draw_samples(verdicts, by_id, outcome.ingested, seed),
+        selection=outcome.selection,
+        diversity=outcome.diversity,
+        samples=draw_samples(verdicts, {**by_id, **{row.id: row for row in outcome.training}}, outcome.ingested, seed),
     )
     write_json(run_dir.curate_result, result.model_dump(mode="json"))
     return result

@@ -4,6 +4,8 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict
 
+from sftctl.curate.diversity_result import DiversityComparison
+
 VerdictName = Literal["kept", "rejected", "held_out", "not_selected", "mixed_out", "blank"]
 
 VERDICTS: tuple[VerdictName, ...] = ("kept", "rejected", "held_out", "not_selected", "mixed_out", "blank")
@@ -66,6 +68,14 @@ class MixReport(_Part):
     copies: dict[str, int]
 
 
+class SelectionReport(_Part):
+    """Rows chosen of each cluster, and the cluster's size."""
+
+    asked: int
+    quotas: list[int]
+    sizes: list[int]
+
+
 class Sample(_Part):
     """A row to read, in full: `matched` is the row or test item it was too near to."""
 
@@ -80,6 +90,7 @@ class CurateResult(_Part):
 
     schema_version: Literal[1] = 1
     passed: bool
+    warnings: list[str] = []
     rows_in: int
     verdicts: dict[VerdictName, int]
     reasons: dict[str, int]
@@ -92,4 +103,6 @@ class CurateResult(_Part):
     near_duplicates: NearDuplicatesReport
     decontamination: DecontaminationReport
     mix: MixReport | None = None
+    selection: SelectionReport | None = None
+    diversity: DiversityComparison | None = None
     samples: dict[str, list[Sample]] = {}

@@ -46,17 +46,10 @@ def shingle_sets(words: Words, ngram: int) -> ShingleSets:
 
 def _rarest_first(rows: NDArray[np.int32], counts: NDArray[np.int64], texts: int) -> sparse.csr_array:
     """From texts listed shingle by shingle to one sorted row a text."""
-    order = np.argsort(counts, kind="stable")
-    rank = np.empty(len(counts), dtype=np.int32)
-    rank[order] = np.arange(len(counts), dtype=np.int32)
+    starts = np.concatenate([[0], np.cumsum(counts)])
+    by_shingle = sparse.csc_array((np.ones(len(rows), dtype=np.int8), rows, starts), shape=(texts, len(counts)))
     # Transposing a matrix whose columns come in order gives rows in order, without a sort.
-    starts = np.concatenate([[0], np.cumsum(counts[order])])
-    old_starts = np.concatenate([[0], np.cumsum(counts)])[:-1]
-    source = np.arange(len(rows)) + np.repeat(old_starts[order] - starts[:-1], counts[order])
-    by_shingle = sparse.csc_array(
-        (np.ones(len(rows), dtype=np.int32), rows[source], starts), shape=(texts, len(counts))
-    )
-    by_text = by_shingle.tocsr()
+    by_text = by_shingle[:, np.argsort(counts, kind="stable")].tocsr()
     by_text.has_sorted_indices = True
     return by_text
 

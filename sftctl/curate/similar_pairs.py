@@ -72,9 +72,8 @@ def _prefixes(sets: ShingleSets, threshold: float) -> sparse.csr_array:
     shared = np.diff(matrix.indptr)
     needed = sets.sizes - np.ceil(threshold * sets.sizes - _ROUNDING).astype(np.int64) + 1
     lengths = np.clip(needed - (sets.sizes - shared), 0, shared)
-    position = np.arange(matrix.nnz) - np.repeat(matrix.indptr[:-1], shared)
-    indices = matrix.indices[position < np.repeat(lengths, shared)]
     starts = np.concatenate([[0], np.cumsum(lengths)])
+    indices = matrix.indices[np.arange(starts[-1]) + np.repeat(matrix.indptr[:-1] - starts[:-1], lengths)]
     return sparse.csr_array((np.ones(len(indices), dtype=np.int32), indices, starts), shape=matrix.shape)
 
 

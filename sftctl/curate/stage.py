@@ -1,37 +1,31 @@
 """Raw rows become a held-out set and a training set; every row read gets one verdict."""
 
-import random
-from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from sftctl import console
 from sftctl.curate.carried import carry_held_out
+from sftctl.curate.choosing import Quality, choose_rows, score_rows
 from sftctl.curate.config import CurateConfig
 from sftctl.curate.corpus import Corpus, index_corpus, near_copies_among
-from sftctl.curate.exact_duplicates import drop_exact_duplicates
-from sftctl.curate.facts import gather_facts
-from sftctl.curate.filters.apply import apply_filters
-from sftctl.curate.filters.rules import merged_rules
-from sftctl.curate.hold_out import hold_out
-from sftctl.curate.leaks import decontaminate
-from sftctl.curate.mix import STAGE as MIX
-from sftctl.curate.mix import mix
+from sftctl.curate.diversity import compare_diversity
+from sftctl.curate.exact_duplicates import Deduplicated, drop_exact_duplicates
+from sftctl.curate.filtering import Filtered, filter_rows
+from sftctl.curate.hold_out import HeldOut, hold_out
+from sftctl.curate.leaks import Decontaminated, decontaminate
+from sftctl.curate.mix import mix_rows
 from sftctl.curate.near_duplicates import Thinned, drop_near_duplicates
 from sftctl.curate.outcome import Outcome, write_outcome
+from sftctl.curate.quality import ResponseLosses
 from sftctl.curate.repair import repair
-from sftctl.curate.result import CurateResult, MixReport, NearDuplicatesReport
-from sftctl.curate.token_counts import count_response_tokens, count_tokens
-from sftctl.curate.verdicts import Decision, Notes
+from sftctl.curate.result import CurateResult
+from sftctl.curate.verdicts import Notes
 from sftctl.data.conversation import Conversation
 from sftctl.data.ingest import ingest
-from sftctl.errors import DataUnusable, GateFailed
+from sftctl.data.ingested import Ingested
+from sftctl.errors import GateFailed
 from sftctl.run_dir import RunDir
 from sftctl.tokenization.config import DataConfig
 from sftctl.tokenization.prepare import Prepared
-
-FILTERS = "filters"
 
 
 def curate(
@@ -41,132 +35,119 @@ def curate(
     run_dir: RunDir,
     seed: int,
     *,
-    score: Callable[..., Any] | None = None,
+    score: ResponseLosses | None = None,
 ) -> CurateResult:
     """Writes train.jsonl, held_out.jsonl, rejected.jsonl, verdicts.parquet and curate.json.
 
+    `score` gives the mean loss of each row's last response; it is needed where the recipe asks for a quality score.
     Raises DataUnusable when nothing is left to train on, GateFailed (all is written) when the filters drop too much.
     """
+    read = _read(config)
+    split = _split(read.distinct.kept, config, run_dir)
+    narrowed = _narrow(split, tokenizer, config, score)
+    chosen = choose_rows(narrowed.rows, narrowed.quality, config.select, seed)
+    mixed = mix_rows(chosen.rows, tokenizer, config, seed)
+
+    corpus, held_out, training_ids = split.corpus, split.held_out, {row.id for row in mixed.rows}
+    positions = [position for position in narrowed.thinned.rest if corpus.rows[position].id in training_ids]
+    leaks = near_copies_among(corpus, held_out.positions, positions, config.near_duplicates.threshold)
+    steps = (read.distinct, held_out, split.clean, narrowed.filtered, narrowed.thinned, chosen, mixed)
+    outcome = Outcome(
+        ingested=read.ingested,
+        rows=read.rows,
+        decisions=[decision for step in steps for decision in step.decisions],
+        notes=Notes(flags=narrowed.filtered.flags, repairs=read.repairs, scores=narrowed.quality.scores),
+        warnings=narrowed.filtered.warnings,
+        held_out=held_out,
+        near_copies_in_training=len(leaks),
+        training=mixed.rows,
+        near_duplicates=narrowed.thinned.report,
+        decontamination=split.clean.report,
+        selection=chosen.report,
+        mix=mixed.report,
+        diversity=compare_diversity(read.rows, mixed.rows, seed),
+        passed=narrowed.filtered.dropped_fraction <= config.max_dropped_fraction,
+    )
+    result = write_outcome(outcome, config, run_dir, seed)
+    _tell(result)
+    _require_enough_left(narrowed.filtered, config, run_dir)
+    return result
+
+
+@dataclass(frozen=True, slots=True)
+class _Read:
+    ingested: Ingested
+    rows: list[Conversation]
+    repairs: dict[str, tuple[str, ...]]
+    distinct: Deduplicated
+
+
+def _read(config: CurateConfig) -> _Read:
+    """Ingest, repair, exact duplicates."""
     ingested = ingest(
         config.sources, on_control_tokens=config.on_control_tokens, max_bad_fraction=config.max_bad_fraction
     )
     repaired = [repair(row) for row in ingested.conversations]
-    rows = [row.conversation for row in repaired]
-    distinct = drop_exact_duplicates(rows)
-    carried = carry_held_out(distinct.kept, config.hold_out, run_dir.held_out_rows)
-    corpus = index_corpus([*distinct.kept, *carried.absent], config.near_duplicates)
+    rows = [mended.conversation for mended in repaired]
+    repairs: dict[str, tuple[str, ...]] = {mended.conversation.id: mended.repairs for mended in repaired}
+    return _Read(ingested, rows, {row: names for row, names in repairs.items() if names}, drop_exact_duplicates(rows))
 
+
+@dataclass(frozen=True, slots=True)
+class _Split:
+    corpus: Corpus
+    held_out: HeldOut
+    clean: Decontaminated
+
+
+def _split(rows: list[Conversation], config: CurateConfig, run_dir: RunDir) -> _Split:
+    """Groups of near copies, the held-out set drawn from them, and whatever would leak taken from the rest."""
+    carried = carry_held_out(rows, config.hold_out, run_dir.held_out_rows)
+    corpus = index_corpus([*rows, *carried.absent], config.near_duplicates)
     held_out = hold_out(corpus, carried, config)
-    clean = decontaminate(corpus, held_out.rest, held_out.rows, config.decontaminate)
-    filtered = _filter(corpus, clean.rest, tokenizer, config)
-    thinned = _thin(corpus, filtered, config)
-    mixed = _mix([corpus.rows[i] for i in thinned.rest], tokenizer, config, seed)
+    return _Split(corpus, held_out, decontaminate(corpus, held_out.rest, held_out.rows, config.decontaminate))
 
-    kept = {row.id for row in mixed.rows}
-    positions = [position for position in thinned.rest if corpus.rows[position].id in kept]
-    leaks = near_copies_among(corpus, held_out.positions, positions, config.near_duplicates.threshold)
-    outcome = Outcome(
-        ingested=ingested,
-        rows=rows,
-        decisions=[
-            *distinct.decisions,
-            *held_out.decisions,
-            *clean.decisions,
-            *filtered.decisions,
-            *thinned.decisions,
-            *mixed.decisions,
-        ],
-        notes=Notes(
-            flags=filtered.flags, repairs={row.conversation.id: row.repairs for row in repaired if row.repairs}
-        ),
-        held_out=held_out,
-        near_copies_in_training=len(leaks),
-        training=mixed.rows,
-        near_duplicates=thinned.report,
-        decontamination=clean.report,
-        mix=mixed.report,
-        passed=filtered.dropped_fraction <= config.max_dropped_fraction,
-    )
-    result = write_outcome(outcome, config, run_dir, seed)
-    _tell(result)
-    if not result.passed:
+
+@dataclass(frozen=True, slots=True)
+class _Narrowed:
+    filtered: Filtered
+    thinned: Thinned
+    quality: Quality
+    rows: list[Conversation]
+
+
+def _narrow(split: _Split, tokenizer: Prepared, config: CurateConfig, score: ResponseLosses | None) -> _Narrowed:
+    """Filters, near-duplicates, quality. The score comes first only where it says which near-duplicate is best."""
+    corpus, near = split.corpus, config.near_duplicates
+    filtered = filter_rows(corpus, split.clean.rest, tokenizer, config.filters)
+    if near.keep == "best":
+        quality = score_rows([corpus.rows[i] for i in filtered.rest], config.quality, score)
+        thinned = drop_near_duplicates(corpus, _best_first(corpus, filtered, quality), near)
+    else:
+        thinned = drop_near_duplicates(corpus, filtered.rest, near)
+        quality = score_rows([corpus.rows[i] for i in thinned.rest], config.quality, score)
+    rows = [filtered.redacted.get(position, corpus.rows[position]) for position in thinned.rest]
+    return _Narrowed(filtered, thinned, quality, rows)
+
+
+def _best_first(corpus: Corpus, filtered: Filtered, quality: Quality) -> list[int]:
+    """Fewest flags, then the better rank, then the longer response; equal ones in the order of the input."""
+    lengths = corpus.words.responses.lengths
+
+    def worth(position: int) -> tuple[int, float, int, int]:
+        row_id = corpus.rows[position].id
+        return len(filtered.flags.get(row_id, ())), -quality.ranks.get(row_id, 0.0), -int(lengths[position]), position
+
+    return sorted(filtered.rest, key=worth)
+
+
+def _require_enough_left(filtered: Filtered, config: CurateConfig, run_dir: RunDir) -> None:
+    if filtered.dropped_fraction > config.max_dropped_fraction:
         raise GateFailed(
             f"curate: the filters dropped {filtered.dropped_fraction:.1%} of the rows, more than "
             f"curate.max_dropped_fraction allows ({config.max_dropped_fraction:.1%}). Read {run_dir.rejected_rows}, "
             "then change curate.filters or raise the limit."
         )
-    return result
-
-
-@dataclass(frozen=True, slots=True)
-class _Filtered:
-    rest: list[int]
-    decisions: list[Decision]
-    flags: Mapping[str, tuple[str, ...]]
-    dropped_fraction: float
-
-
-def _filter(corpus: Corpus, positions: Sequence[int], tokenizer: Prepared, config: CurateConfig) -> _Filtered:
-    rows = [corpus.rows[position] for position in positions]
-    facts = gather_facts(rows, count_response_tokens(tokenizer, rows))
-    judgements = apply_filters(rows, merged_rules(config.filters), facts)
-    judged = list(zip(positions, rows, judgements, strict=True))
-    decisions = [
-        Decision(row.id, "rejected", FILTERS, judgement.reason)
-        for _, row, judgement in judged
-        if judgement.action == "drop"
-    ]
-    return _Filtered(
-        rest=[position for position, _, judgement in judged if judgement.action != "drop"],
-        decisions=decisions,
-        flags={row.id: judgement.flags for _, row, judgement in judged if judgement.flags},
-        dropped_fraction=len(decisions) / max(len(rows), 1),
-    )
-
-
-def _thin(corpus: Corpus, filtered: _Filtered, config: CurateConfig) -> Thinned:
-    near = config.near_duplicates
-    if near.method == "off":
-        report = NearDuplicatesReport(
-            method="off", threshold=near.threshold, ngram=near.ngram, scope=near.scope, pairs=0, removed=0
-        )
-        return Thinned(filtered.rest, [], report)
-    if near.keep == "best":
-        return drop_near_duplicates(corpus, _best_first(corpus, filtered), near)
-    return drop_near_duplicates(corpus, filtered.rest, near)
-
-
-def _best_first(corpus: Corpus, filtered: _Filtered) -> list[int]:
-    """Fewest flags first, then the longest response; equal ones in the order of the input."""
-    lengths = corpus.words.responses.lengths
-    flags = {position: len(filtered.flags.get(corpus.rows[position].id, ())) for position in filtered.rest}
-    return sorted(filtered.rest, key=lambda position: (flags[position], -int(lengths[position]), position))
-
-
-@dataclass(frozen=True, slots=True)
-class _Mixed:
-    rows: list[Conversation]
-    decisions: list[Decision]
-    report: MixReport | None
-
-
-def _mix(rows: list[Conversation], tokenizer: Prepared, config: CurateConfig, seed: int) -> _Mixed:
-    """All rows, in the order of the input, where the sources have no shares."""
-    if not rows:
-        raise DataUnusable("curate: no row is left to train on. Lower curate.hold_out.rows, or change curate.filters.")
-    if config.sources[0].share is None:
-        return _Mixed(rows, [Decision(row.id, "kept", MIX) for row in rows], None)
-    sizes = {row.id: 1 for row in rows}
-    if config.mix.by == "tokens":
-        texts = ["\n".join(message["content"] for message in row.messages) for row in rows]
-        sizes = {row.id: max(count, 1) for row, count in zip(rows, count_tokens(tokenizer, texts), strict=True)}
-    mixed = mix(rows, config.sources, config.mix, sizes, random.Random(seed))
-    left_out = {row.id for row in mixed.left_out}
-    decisions = [
-        Decision(row.id, "mixed_out", MIX, "over_share") if row.id in left_out else Decision(row.id, "kept", MIX)
-        for row in rows
-    ]
-    return _Mixed(mixed.rows, decisions, mixed.report)
 
 
 def _tell(result: CurateResult) -> None:
@@ -175,7 +156,9 @@ def _tell(result: CurateResult) -> None:
     if result.reasons:
         console.table("rejected", ["reason", "rows"], [[name, f"{count:,}"] for name, count in result.reasons.items()])
     for source in result.sources:
-        if not Counter(source.verdicts)["kept"]:
+        if not source.verdicts.get("kept"):
             console.warn(f"source {source.name}: no row of it is kept; see its rows in rejected.jsonl")
     if result.hold_out.rows == 0:
         console.warn("nothing is held out: set curate.hold_out.rows, or add rows, to have something to measure on")
+    for warning in result.warnings:
+        console.warn(warning)
