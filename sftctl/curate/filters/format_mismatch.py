@@ -17,19 +17,20 @@ _ASKS_JSON = re.compile(
 )
 _ASKS_CODE = re.compile(
     r"\b(?:write|create|implement|develop|provide|give)(?: me)?(?: an?| the| some)? (?:\w+[ +#]*){0,3}?"
-    r"(?:function|program|python script|bash script|class method|regex|sql query|code snippet)\b",
+    r"(?:function(?! names?)|program|python script|bash script|class method|regex|sql query|code snippet)\b",
 )
 _ASKS_LIST = re.compile(
-    r"\b(?:bullet(?:ed)?[ -]?(?:points?|list)|numbered list|make a list|create a list|give (?:me )?a list"
+    r"(?<!list of )\b(?:bullet(?:ed)?[ -]?(?:points?|list)|numbered list|make a list|create a list|give (?:me )?a list"
     r"|list of (?:\d+|at least)|as a list)\b",
 )
 _ASKS_TABLE = re.compile(
-    r"\b(?:in|as|make|create|draw|using|output)(?: an?| the)? (?:markdown )?table\b", re.IGNORECASE
+    r"\b(?:in|as|make|create|draw|using|output)(?: an?| the)? (?:markdown )?table\b(?! (?:named|called|with|that|in|of|from))",
+    re.IGNORECASE,
 )
 
 _LOOKS_LIKE_CODE = re.compile(
     r"```|^(?: {4}|\t)\S|[{};]\s*$|\bdef \w+\(|\w+\([^)\n]*\)|^\s*(?:import|from|SELECT|#include|<\?php|<\w+>)"
-    r"|=>|:=|\w = |[\\^$|*+?]{2}",
+    r"|^#!|\w=[\"'$(\d]|=>|:=|\w = |[\\^$|*+?]{2}",
     re.MULTILINE,
 )
 _LIST_ITEM = re.compile(r"^\s*(?:[-*•–]|\d+[.)]|\[?\d+\]?|[a-zA-Z][.)])\s*\S", re.MULTILINE)
@@ -51,7 +52,8 @@ class FormatMismatch(Rule):
             return None
         response = conversation.response
         if _ASKS_JSON.search(prompt):
-            return None if "{" in response or "[" in response else "asked_for_json"
+            fine = "{" in response or "[" in response or _LOOKS_LIKE_CODE.search(response)
+            return None if fine else "asked_for_json"
         if _ASKS_CODE.search(prompt):
             return None if _LOOKS_LIKE_CODE.search(response) else "asked_for_code"
         if _ASKS_TABLE.search(prompt):

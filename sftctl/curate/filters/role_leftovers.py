@@ -10,9 +10,9 @@ from sftctl.curate.filters.rule import Action, Rule, responses
 from sftctl.data.conversation import Conversation
 
 _TEMPLATE_HEADING = re.compile(r"^#{2,3} ?(?:Instruction|Response|Input|Human|User|Assistant)\b ?:", re.MULTILINE)
-_ROLE_HEADING = re.compile(r"^(?:Human|User|Assistant|AI|Question|Q): ", re.MULTILINE)
+_ROLE_HEADING = re.compile(r"^(?:Human|User|Assistant|AI|Agent|Bot|Question|Q) ?:", re.MULTILINE)
 _USER_TURN = re.compile(r"\n\s*\n ?(?:Human|User): ?\S")
-_HEADING_AT_END = re.compile(r"\n(?:Human|User|Assistant):?\s*\Z")
+_HEADING_AT_END = re.compile(r"\n(?:Human|User|Assistant):\s*\Z|[^\n]{20,}\n+(?:Human|User)\s*\Z")
 
 
 class RoleLeftovers(Rule):

@@ -15,7 +15,7 @@ _FINISHED = frozenset({"stop", "end_turn", "eos", "eos_token", "stop_sequence", 
 
 _DANGLING = re.compile(
     r"\b(?:the|an?|of|and|or|to|with|for|from|by|in|on|at|as|is|are|was|were|be|that|which|their|its|his|her|your|our|my"
-    r"|this|these|such|into|can|will|would|should|has|have|had|not|but|because|if|when|while|than|very|more)\Z",
+    r"|this|these|such|into|can|will|would|should|has|have|had|not|but|because|if|when|while|than)\Z",
     re.IGNORECASE,
 )
 _WORD_AT_END = re.compile(r"[^\W\d_]\Z")
