@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
+from torch.nn import functional
 from transformers import DynamicCache
 
 from sftctl.eval.benchmarks import Item
@@ -14,6 +15,9 @@ from sftctl.model.inference import inference
 
 _MAX_LOGITS = 2**28
 """Logits held at once: 1 GiB in float32."""
+
+_CPU_BATCH_TOKENS = 2048
+"""A CPU gains nothing from larger batches, and loses by their padding."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +50,8 @@ def choice_log_likelihoods(
     texts = _Tokens(tokenizer, add_special_tokens=not as_chat)
     units = [unit for index, item in enumerate(items) for unit in _units(index, item, texts, context)]
     found: list[list[float]] = [[0.0] * len(item.choices) for item in items]
+    if model.device.type == "cpu":
+        max_batch_tokens = min(max_batch_tokens, _CPU_BATCH_TOKENS)
     with inference(model):
         for batch in _batches(units, max_batch_tokens, _MAX_LOGITS // settings.vocab_size):
             for unit, values in zip(batch, _score(model, batch), strict=True):
@@ -105,7 +111,8 @@ def _common_prefix(rows: Sequence[list[int]]) -> int:
 def _batches(units: Sequence[_Unit], max_tokens: int, max_logits: int) -> Iterator[list[_Unit]]:
     batch: list[_Unit] = []
     prefix = choices = tail = 0
-    for unit in sorted(units, key=lambda unit: (-len(unit.prefix), unit.longest_tail, unit.item)):
+    # Tails run once for every choice, prefixes once for all: tails of like length together waste least.
+    for unit in sorted(units, key=lambda unit: (-(unit.longest_tail // 4), -len(unit.prefix), unit.item)):
         grown = choices + len(unit.tails)
         longest = max(tail, unit.longest_tail)
         width = max(prefix, len(unit.prefix)) + longest
@@ -164,5 +171,6 @@ def _later_tokens(
         past_key_values=cache,
         use_cache=True,
     ).logits
-    nats_CT = torch.log_softmax(logits_CTV.float(), dim=-1).gather(2, next_CT.unsqueeze(2)).squeeze(2)
-    return [row[: len(tail) - 1] for row, tail in zip(nats_CT.tolist(), tails, strict=True)]
+    real_CT = own_CT.bool()
+    nats = iter((-functional.cross_entropy(logits_CTV[real_CT].float(), next_CT[real_CT], reduction="none")).tolist())
+    return [[next(nats) for _ in tail[1:]] for tail in tails]
