@@ -21,6 +21,9 @@ from sftctl.run_dir import RunDir, locked, write_text
 if TYPE_CHECKING:
     from sftctl.tokenization.prepare import Prepared
 
+STANDARD_INPUT = "standard input"
+"""Stands for a hash where rows are piped in: the stage that reads them always runs."""
+
 Section = TypeVar("Section", bound=BaseModel)
 
 
@@ -101,7 +104,8 @@ def _run_or_skip(session: Session, stage: Stage, *, main_process: bool) -> Endin
     _require_inputs(session, stage)
     inputs = inputs_of(session, stage)
     state = state_of(session.run_dir, stage, inputs)
-    if state.state == "done" and not session.options.overwrite and session.options.votes is None:
+    unchanged = state.state == "done" and STANDARD_INPUT not in inputs.values()
+    if unchanged and not session.options.overwrite and session.options.votes is None:
         console.say(f"{stage}: done already and nothing changed since; --overwrite runs it again")
         failure = None if state.passed else GateFailed(f"{stage} failed its gate; see {session.run_dir.root}")
         return _ending(session, stage, failure)
@@ -155,7 +159,7 @@ def inputs_of(session: Session, stage: Stage) -> dict[str, str]:
     for section in sections[stage]:
         found |= leaves(section, getattr(recipe, section))
         for key, named in _named_files(section, getattr(recipe, section)):
-            found[f"{key} (file)"] = str(time.time_ns()) if named == "-" else hash_path(Path(named))
+            found[f"{key} (file)"] = STANDARD_INPUT if named == "-" else hash_path(Path(named))
     for path in files[stage]:
         if path.exists():
             found[str(path.relative_to(run_dir.root))] = hash_path(path)
