@@ -12,7 +12,8 @@ _ASKED_CHARACTERS = 300
 
 _MARKS = ("json", "code", "function", "program", "script", "method", "regex", "query", "list", "bullet", "table")
 _ASKS_JSON = re.compile(
-    r"\b(?:in|as|into|to|return|output|produce|generate|valid|respond with|reply with)(?: an?| the)?(?: valid)? json\b"
+    r"\b(?:in|as|into|to|return|output|produce|generate|valid|respond with|reply with)(?: an?"
+    r"| the)?(?: valid)? json\b"
     r"(?! (?:schema|file|library|parser))|\bjson (?:format|object|array|output|only)\b",
 )
 _ASKS_CODE = re.compile(
@@ -20,11 +21,13 @@ _ASKS_CODE = re.compile(
     r"(?:function(?! names?)|program|python script|bash script|class method|regex|sql query|code snippet)\b",
 )
 _ASKS_LIST = re.compile(
-    r"(?<!list of )\b(?:bullet(?:ed)?[ -]?(?:points?|list)|numbered list|make a list|create a list|give (?:me )?a list"
+    r"(?<!list of )\b(?:bullet(?:ed)?[ -]?(?:points?|list)|numbered list|make a list|create a list"
+    r"|give (?:me )?a list"
     r"|list of (?:\d+|at least)|as a list)\b",
 )
 _ASKS_TABLE = re.compile(
-    r"\b(?:in|as|make|create|draw|using|output)(?: an?| the)? (?:markdown )?table\b(?! (?:named|called|with|that|in|of|from))",
+    r"\b(?:in|as|make|create|draw|using|output)(?: an?| the)? (?:markdown )?table\b(?! (?:named|called|with|that|in"
+    r"|of|from))",
     re.IGNORECASE,
 )
 

@@ -1,0 +1,245 @@
+"""What each filter says about rows like those it was made for, and about their innocent neighbours."""
+
+import pytest
+
+from sftctl.curate.facts import gather_facts
+from sftctl.curate.filters.empty import EmptyResponse
+from sftctl.curate.filters.format_mismatch import FormatMismatch
+from sftctl.curate.filters.language import OtherLanguage
+from sftctl.curate.filters.length import ResponseLength
+from sftctl.curate.filters.length_anomaly import LengthAnomaly
+from sftctl.curate.filters.loops import Loops
+from sftctl.curate.filters.prompt_echo import PromptEcho
+from sftctl.curate.filters.refusal import Refusal
+from sftctl.curate.filters.role_leftovers import RoleLeftovers
+from sftctl.curate.filters.special_tokens import SpecialTokens
+from sftctl.curate.filters.truncation import PerhapsTruncated, Truncated
+from sftctl.data.conversation import Conversation
+from tests.curate.filters.rows import NO_FACTS, reason, row
+
+PROSE = (
+    "The harbour froze early that winter. Boats lay still for weeks, and the men who lived by them mended nets in the "
+    "church hall. When the thaw came, the first boat to leave was the oldest. "
+)
+GERMAN = "Der Hund ist nicht mit der Katze auf dem Weg, und das ist für eine ruhige Nacht auch nicht zu empfehlen."
+
+
+@pytest.mark.parametrize("response", ["", " \n", "\u200a"])
+def test_a_blank_response_is_empty(response):
+    assert reason(EmptyResponse(), "Hi?", response) == "empty_response"
+
+
+def test_a_tool_call_without_words_is_a_response():
+    messages = (
+        {"role": "user", "content": "Weather?"},
+        {"role": "assistant", "content": "", "tool_calls": [{"type": "function", "function": {"name": "weather"}}]},
+    )
+    assert EmptyResponse().judge(Conversation(id="a", messages=messages, source="s"), NO_FACTS) is None
+
+
+@pytest.mark.parametrize(
+    ("tokens", "rule", "expected"),
+    [
+        (1, ResponseLength(), None),
+        (0, ResponseLength(), "response_too_short"),
+        (5, ResponseLength(min_tokens=6), "response_too_short"),
+        (7, ResponseLength(max_tokens=6), "response_too_long"),
+        (6, ResponseLength(max_tokens=6), None),
+    ],
+)
+def test_length_counts_tokens_of_the_response(tokens, rule, expected):
+    conversation = row("p", "x")
+    assert rule.judge(conversation, gather_facts([conversation], {"r": tokens})) == expected
+
+
+@pytest.mark.parametrize(
+    ("response", "expected"),
+    [
+        ("Here are some. " + "inventive, " * 60, "loop_at_end"),
+        ("Names:\n" + "".join(f"{n}. Apple Pie and Cream\n" for n in range(1, 30)), "loop_at_end"),
+        (PROSE + "GATC" * 200, "loop_at_end"),
+        (PROSE + "I know, " * 80 + "and that is all I can say. " + PROSE, "loop_inside"),
+        (PROSE * 3, None),
+        ("".join(f"| {n} | {n * n} |\n" for n in range(60)), None),
+        ("-" * 900, None),
+        (PROSE + "\n".join(f"https://example.org/item/{n}" for n in range(9)), None),
+        ("La la la la", None),
+    ],
+)
+def test_loops(response, expected):
+    assert reason(Loops(), "Tell me.", response) == expected
+
+
+def test_repetition_that_was_asked_for_is_no_loop():
+    text = "I must not talk. " * 50
+    assert reason(Loops(), "Write: I must not talk, 50 times", text) is None
+    assert reason(Loops(), "Write a poem.", text) == "loop_at_end"
+
+
+@pytest.mark.parametrize(
+    ("response", "columns", "expected"),
+    [
+        (PROSE + "It carried salt and a letter for the", {}, "truncated_mid_sentence"),
+        ("Here:\n```python\ndef f(x):\n    return g(x,", {}, "truncated_inside_code"),
+        ("Fine.", {"finish_reason": "length"}, "truncated_finish_reason"),
+        (PROSE + "It carried salt and a letter for the", {"finish_reason": "stop"}, None),
+        (PROSE, {}, None),
+        ("in the", {}, None),
+        ("- bread\n- butter\n- a jar of", {}, None),
+        ("```python\nprint(1)\n```", {}, None),
+    ],
+)
+def test_strong_reasons_of_truncation(response, columns, expected):
+    assert reason(Truncated(), "Go on.", response, **columns) == expected
+
+
+@pytest.mark.parametrize(
+    ("response", "expected"),
+    [
+        (PROSE + "It carried salt, flour and eleven letters", "perhaps_truncated_no_sentence_end"),
+        (PROSE + "These are the boats that left that spring:", "perhaps_truncated_after_colon"),
+        ("Try this:\n```python\nx = 1\ny = 2", "perhaps_truncated_open_fence"),
+        (PROSE + "#winter #harbour #boats #salt #nets #thaw", None),
+        (PROSE + "\n\nBest regards,\n[Your Name]", None),
+        ("1. Oslo\n2. Bergen\n3. Tromso", None),
+        ("Roses are red\nViolets are blue\nSugar is sweet\nAnd so are you", None),
+    ],
+)
+def test_weak_reasons_of_truncation(response, expected):
+    assert reason(PerhapsTruncated(), "Go on.", response) == expected
+
+
+@pytest.mark.parametrize(
+    "response",
+    [
+        "I'm sorry, but I can't help with that.",
+        "I’m sorry, but I can’t help with that.",
+        "As an AI language model, I do not have feelings.",
+        "Unfortunately I do not have enough context to answer.",
+        "I cannot provide that information.",
+        "I apologize, I should not give such advice.",
+    ],
+)
+def test_refusals(response):
+    assert reason(Refusal(), "Do it.", response) == "refusal"
+
+
+@pytest.mark.parametrize(
+    "response",
+    [
+        "I'm sorry to hear that your dog died. Here is what helps.",
+        "Yes! As a language model I can certainly show you how.",
+        "The captain said he could not have known.",
+        "No",
+    ],
+)
+def test_sympathy_and_answers_are_no_refusals(response):
+    assert reason(Refusal(), "Do it.", response) is None
+
+
+def test_a_refusal_in_an_earlier_turn_counts():
+    turns = [("user", "a"), ("assistant", "I cannot assist with that."), ("user", "b"), ("assistant", "Paris.")]
+    messages = tuple({"role": role, "content": content} for role, content in turns)
+    assert Refusal().judge(Conversation(id="a", messages=messages, source="s"), NO_FACTS) == "refusal"
+
+
+@pytest.mark.parametrize(
+    ("response", "expected"),
+    [
+        ("Paris.<|endoftext|>Question: and Rome?", "special_token_inside"),
+        ("Yes [/INST] no", "special_token_inside"),
+        ("Use <s>old</s> new; a < b and c > d; pad with [PAD].", None),
+    ],
+)
+def test_control_tokens_inside(response, expected):
+    assert reason(SpecialTokens(), "Hi", response) == expected
+
+
+@pytest.mark.parametrize(
+    ("prompt", "response", "expected"),
+    [
+        ("Name a city.", "Paris.\n\n### Instruction:\nName another.", "template_heading_inside"),
+        ("Name a city.", "Paris.\n\nUser: and another?\nRome.", "plays_the_user"),
+        ("Name a city.", "The city that I would name is Paris.\nUser", "plays_the_user"),
+        ("Write a dialogue.", "Bot: hello.\n\nUser: hi", None),
+        ("User: hi\nBot: hello", "Fine.\n\nUser: and you?", None),
+        ("Which roles exist?", "Admin\nUser", None),
+    ],
+)
+def test_leftovers_of_other_turns(prompt, response, expected):
+    assert reason(RoleLeftovers(), prompt, response) == expected
+
+
+def language_reason(prompt, response, rule=None):
+    rows = [row("What is in the box that you have?", PROSE, identifier=f"e{n}") for n in range(30)]
+    odd = row(prompt, response, identifier="odd")
+    facts = gather_facts([*rows, odd], {each.id: 9 for each in [*rows, odd]})
+    return (rule or OtherLanguage()).judge(odd, facts)
+
+
+def test_a_language_that_the_source_does_not_have_is_flagged():
+    question = "What do you think of the dog and the cat that we have here, and which of them is for you?"
+    assert language_reason(question, GERMAN) == "other_language"
+    assert language_reason(question, PROSE) is None
+    assert language_reason("Translate the sentence about the dog and the cat for me.", GERMAN) is None
+    assert language_reason(GERMAN, GERMAN) is None
+    assert language_reason(question, GERMAN, OtherLanguage(expected=("en", "de"))) is None
+    assert language_reason(question, PROSE, OtherLanguage(expected=("de",))) is None, "the prompt is English too"
+
+
+def test_an_answer_that_says_the_prompt_again():
+    prompt = "Name the three largest lakes of Finland, with their areas."
+    assert reason(PromptEcho(), prompt, "name the THREE largest lakes of Finland with their areas: Saimaa") == (
+        "repeats_the_prompt"
+    )
+    assert reason(PromptEcho(), prompt, "The three largest lakes of Finland are Saimaa and two more.") is None
+    assert reason(PromptEcho(), "Say hi.", "Say hi. Hi.") is None
+
+
+@pytest.mark.parametrize(
+    ("prompt", "response", "expected"),
+    [
+        ("Return the result as JSON.", "The result is five.", "asked_for_json"),
+        ("Return the result as JSON.", '{"result": 5}', None),
+        ("What is JSON used for?", "It carries data.", None),
+        ("Write a Python function that adds two numbers.", "Addition is a simple thing to do.", "asked_for_code"),
+        ("Write a Python function that adds two numbers.", "def add(a, b):\n    return a + b", None),
+        ("Write a bash script that says hi.", "#!/bin/bash\necho hi", None),
+        ("Give me a list of fruits.", "Fruit is healthy.", "asked_for_list"),
+        ("Give me a list of fruits.", "apple, pear, plum", None),
+        ("Put it in a table.", "It cannot be put so", "asked_for_table"),
+        ("Count the rows in a table named users.", "SELECT COUNT(*) FROM users;", None),
+    ],
+)
+def test_format_that_was_asked_for(prompt, response, expected):
+    assert reason(FormatMismatch(), prompt, response) == expected
+
+
+def length_reasons(lengths_by_model):
+    rows, tokens = [], {}
+    for model, lengths in lengths_by_model.items():
+        for number, length in enumerate(lengths):
+            rows.append(row("p", "x", identifier=f"{model}-{number}", generator=model))
+            tokens[rows[-1].id] = length
+    facts = gather_facts(rows, tokens)
+    found = {each.id: LengthAnomaly().judge(each, facts) for each in rows}
+    return {identifier: why for identifier, why in found.items() if why}
+
+
+def test_stubs_of_one_model_are_flagged():
+    normal = [60 + 7 * n % 240 for n in range(100)]
+    stubs = [17 + n % 7 for n in range(100)]
+    found = length_reasons({"a": normal, "b": normal, "stub": stubs})
+    assert set(found.values()) == {"length_far_below_others"}
+    assert all(identifier.startswith("stub-") for identifier in found)
+    assert len(found) == sum(length <= 22 for length in stubs)
+
+
+def test_responses_cut_at_one_length_are_flagged():
+    cut = [20 + n for n in range(20)] + [64] * 80
+    found = length_reasons({"cut": cut})
+    assert found == {f"cut-{n}": "length_pinned" for n in range(20, 100)}
+
+
+def test_labels_are_short_and_fine():
+    assert length_reasons({"chat": [100 + n for n in range(80)], "labels": [1 + n % 3 for n in range(80)]}) == {}
