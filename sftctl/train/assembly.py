@@ -9,6 +9,7 @@ from typing import Any
 
 import torch
 import transformers
+from accelerate.utils import gather_object
 
 from sftctl.errors import OutOfMemory
 from sftctl.model import adapters
@@ -17,7 +18,7 @@ from sftctl.model.footprint import size_of
 from sftctl.model.loading import load_model, pick_device
 from sftctl.model.scoring import RowLoss, score_rows, token_weighted
 from sftctl.tokenization.dataset import EncodedRow
-from sftctl.train import planning
+from sftctl.train import launch, planning
 from sftctl.train.anchors import Pull, pull_for
 from sftctl.train.arguments import sft_config
 from sftctl.train.batches import EpochBatches, epoch_batches
@@ -86,7 +87,7 @@ def assemble(
     trainer = GuardedTrainer(
         model,
         sft_config(recipe.train, plan, session.staging, seed=recipe.seed, device=device),
-        feed=Feed(inputs.rows, batches_of, plan.packing, inputs.prepared.pad_token_id),
+        feed=Feed(inputs.rows, batches_of, plan.packing, inputs.prepared.pad_token_id, launch.rank()),
         held_out_loss=held_out_loss(inputs.held_out, inputs.prepared.pad_token_id),
         tokenizer=inputs.prepared.tokenizer,
         after_backward=_pull(recipe, inputs, model),
@@ -110,7 +111,10 @@ def held_out_loss(rows: Sequence[EncodedRow], pad_token_id: int) -> Callable[[An
     """A function of the model: the loss on domain rows as `eval_loss`, and one for each role and source."""
 
     def measure(model: Any) -> dict[str, float]:
-        losses = score_rows(model, rows, pad_token_id=pad_token_id)
+        # Each process scores its share; all then hold all losses, and decide alike.
+        share = score_rows(model, rows[launch.rank() :: launch.processes()], pad_token_id=pad_token_id)
+        by_place = dict(gather_object([(loss.id, loss) for loss in share])) if launch.processes() > 1 else {}
+        losses = [by_place[row.id] for row in rows] if by_place else share
         by_role = _grouped(losses, [row.role for row in rows])
         by_source = _grouped(losses, [row.source for row in rows])
         main = by_role.get("domain", token_weighted(losses))

@@ -1,12 +1,16 @@
 """Resumable checkpoints: complete under their final name, with hashes that show any later damage."""
 
+import contextlib
 import shutil
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, ValidationError
+from safetensors import SafetensorError
 
 from sftctl import console
+from sftctl.errors import StorageFailed
 from sftctl.manifest import hash_path
 from sftctl.run_dir import publish_folder, storage_errors, write_json
 from sftctl.train.monitor import Progress
@@ -44,6 +48,20 @@ def publish(folder: Path, step: int, made_from: dict[str, str], progress: Progre
         write_json(staged / MANIFEST, manifest.model_dump())
         publish_folder(staged, folder / staged.name)
     return folder / staged.name
+
+
+@contextlib.contextmanager
+def saving_errors(folder: Path) -> Iterator[None]:
+    """Turn what a full or failing disk makes of a save into StorageFailed; older checkpoints are not touched."""
+    try:
+        with storage_errors(folder):
+            yield
+    except SafetensorError as error:
+        raise StorageFailed(f"{folder}: the weights could not be written ({error}). Free disk space.") from error
+    except RuntimeError as error:
+        if "inline_container" not in str(error) and "PytorchStreamWriter" not in str(error):
+            raise
+        raise StorageFailed(f"{folder}: the optimizer's state could not be written. Free disk space.") from error
 
 
 def newest_whole(folder: Path) -> Checkpoint | None:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import torch
 from transformers import TrainerCallback
 
 from sftctl import console
@@ -70,6 +71,7 @@ class Conductor(TrainerCallback):  # type: ignore[misc]
         self.evaluation_seconds: list[float] = []
         self.learning_rates: list[float] = []
         self.step_tokens: list[int] = []
+        self.stopped_by_signal = False
 
     @property
     def finished(self) -> bool:
@@ -100,8 +102,18 @@ class Conductor(TrainerCallback):  # type: ignore[misc]
         step = state.global_step
         control.should_evaluate = step in self._schedule.evaluations
         control.should_save = step in self._schedule.saves
-        if self._stop:
+        if self._stop_everywhere():
             control.should_save = control.should_training_stop = True
+
+    def _stop_everywhere(self) -> bool:
+        """A signal to one process stops all of them after the same step."""
+        if self._plan.processes == 1:
+            self.stopped_by_signal = bool(self._stop)
+            return self.stopped_by_signal
+        accelerator = self._trainer.accelerator
+        asked = torch.tensor([float(bool(self._stop))], device=accelerator.device)
+        self.stopped_by_signal = bool(accelerator.gather(asked).any())
+        return self.stopped_by_signal
 
     def on_log(self, args: Any, state: Any, control: Any, logs: dict[str, float] | None = None, **kwargs: Any) -> None:
         """One line for each optimizer step."""
@@ -136,7 +148,9 @@ class Conductor(TrainerCallback):  # type: ignore[misc]
 
     def on_save(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         self._metrics.flush()
+        self._trainer.accelerator.wait_for_everyone()
         self._save(state.global_step, self.progress)
+        self._trainer.accelerator.wait_for_everyone()
 
     def _report_spike(self, step: int, loss: float) -> None:
         within = step - 1

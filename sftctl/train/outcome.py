@@ -4,10 +4,12 @@ import json
 import time
 from dataclasses import dataclass
 
+from sftctl.model.footprint import cost_usd
 from sftctl.run_dir import RunDir
 from sftctl.train import monitor
 from sftctl.train.assembly import Assembled, Recipe
 from sftctl.train.checkpoints import Checkpoint
+from sftctl.train.config import TrainConfig
 from sftctl.train.inputs import Inputs
 from sftctl.train.result import Forecast, Plan, TrainResult
 
@@ -50,6 +52,11 @@ def outcome_of(recipe: Recipe, inputs: Inputs, assembled: Assembled, start: Chec
         saved_as="full" if recipe.model.method == "full" else "merged" if recipe.model.merge else "adapter",
         dropped_rows={reason: reasons.count(reason) for reason in sorted(set(reasons))},
     )
+
+
+def cost_so_far(config: TrainConfig, *, processes: int, seconds: float) -> float | None:
+    """US dollars for all devices; None without a price."""
+    return cost_usd(seconds, config.gpu_hour_usd, processes)
 
 
 def read_forecast(run_dir: RunDir) -> Forecast | None:

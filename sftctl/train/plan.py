@@ -6,7 +6,7 @@ from sftctl.model.footprint import Batch, Size, Way, activation_bytes, size_of, 
 from sftctl.model.loading import pick_device
 from sftctl.run_dir import RunDir
 from sftctl.tokenization.config import DataConfig
-from sftctl.train import planning
+from sftctl.train import launch, planning
 from sftctl.train.advice import Situation, advise
 from sftctl.train.config import TrainConfig
 from sftctl.train.inputs import Inputs, read_inputs
@@ -27,7 +27,7 @@ def complete_plan(
     device = pick_device(model)
     size = size_of(model)
     made = planning.make_plan(
-        config, model, planning.scale_of(inputs, device, planning.processes()), seed=seed, packing=packing
+        config, model, planning.scale_of(inputs, device, launch.processes()), seed=seed, packing=packing
     )
     fitting = with_fitting_dtype(model, size, device)
     optimizer = optimizer_for(config, fitting, device, made.learning_rate)

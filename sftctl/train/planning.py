@@ -1,7 +1,6 @@
 """What a run will do: steps, batches, precision and memory, decided before the first step."""
 
 import math
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -17,12 +16,6 @@ from sftctl.train.config import TrainConfig
 from sftctl.train.inputs import Inputs
 from sftctl.train.packing_check import packing_difference, packing_tolerance
 from sftctl.train.result import Plan
-
-
-def processes() -> int:
-    """How many processes a launcher has started for this run; 1 without one."""
-    return int(os.environ.get("WORLD_SIZE", "1"))
-
 
 LEARNING_RATES = {"full": 2e-5, "lora": 2e-4, "qlora": 2e-4}
 _TOKENS_AT_ONCE = {"cpu": 2048, "cuda": 8192}

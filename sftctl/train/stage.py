@@ -4,6 +4,8 @@ import time
 from dataclasses import dataclass
 from typing import Literal
 
+import torch
+
 from sftctl import console
 from sftctl.errors import Interrupted
 from sftctl.model.config import ModelConfig
@@ -11,7 +13,7 @@ from sftctl.model.loading import pick_device
 from sftctl.model.peak_memory import MemoryMark, mark_memory
 from sftctl.run_dir import RunDir, write_json
 from sftctl.tokenization.config import DataConfig
-from sftctl.train import checkpoints, planning, publishing
+from sftctl.train import checkpoints, launch, planning, publishing
 from sftctl.train.assembly import (
     Assembled,
     Recipe,
@@ -28,7 +30,7 @@ from sftctl.train.config import TrainConfig
 from sftctl.train.inputs import Inputs, read_inputs
 from sftctl.train.metrics import MetricsLog
 from sftctl.train.monitor import Progress
-from sftctl.train.outcome import Clock, outcome_of, read_forecast
+from sftctl.train.outcome import Clock, cost_so_far, outcome_of, read_forecast
 from sftctl.train.plan import complete_plan, show
 from sftctl.train.result import TrainResult
 from sftctl.train.resuming import checkpoint_to_resume, made_from
@@ -61,6 +63,8 @@ def train(  # noqa: PLR0913 - the face that every stage has, and the two ways to
     overwrite: bool = False,
 ) -> TrainResult:
     """Train, or go on training; leaves model/, checkpoints/ and logs/. Exit codes are those of the errors raised."""
+    if torch.cuda.is_available():
+        torch.cuda.set_device(launch.local_rank())
     inputs = read_inputs(config, model, data, run_dir)
     origin = made_from(config, model, data, seed=seed, hashes=inputs.hashes)
     checkpoint = _starting_point(run_dir, origin, anew=overwrite or resume == "never")
@@ -70,18 +74,20 @@ def train(  # noqa: PLR0913 - the face that every stage has, and the two ways to
     with stop_on_signal() as stop:
         assembled = _assembled(start, stop)
         _run(assembled, start)
-        if stop and not assembled.conductor.finished:
+        if assembled.conductor.stopped_by_signal and not assembled.conductor.finished:
             name = stop.signal.name if stop.signal else "the time limit"
             raise Interrupted(
                 f"stopped by {name} after step {assembled.conductor.progress.step}; progress is saved in "
                 f"{run_dir.checkpoints}. Run the same command again to go on."
             )
-        return _finish(assembled, start, memory)
+        return _finished_by_process_0(assembled, start, memory)
 
 
 def _starting_point(run_dir: RunDir, origin: dict[str, str], *, anew: bool) -> Checkpoint | None:
-    checkpoints.clear_staging(run_dir.checkpoints)
     found = None if anew else checkpoint_to_resume(run_dir, origin)
+    if launch.rank():
+        return found
+    checkpoints.clear_staging(run_dir.checkpoints)
     if found is None:
         checkpoints.clear_all(run_dir.checkpoints)
         return None
@@ -96,13 +102,16 @@ def _assembled(start: _Start, stop: StopRequest) -> Assembled:
     live = trainable_model(start.recipe, start.inputs)
     packing = planning.decide_packing(config, live, start.inputs)
     plan = complete_plan(config, model, start.data, start.inputs, seed=start.recipe.seed, packing=packing)
-    show(plan)
+    if not launch.rank():
+        show(plan)
     progress = start.checkpoint.manifest.progress if start.checkpoint else Progress()
-    metrics = MetricsLog(start.run_dir.metrics)
+    metrics = MetricsLog(None if launch.rank() else start.run_dir.metrics)
     metrics.cut_after(progress.step if start.checkpoint else -1)
     folder = start.run_dir.checkpoints
 
     def save(step: int, now: Progress) -> None:
+        if launch.rank():
+            return
         timed = now.model_copy(update={"wall_seconds": start.clock.seconds()})
         checkpoints.publish(folder, step, start.made_from, timed)
         checkpoints.prune(folder, config.keep_checkpoints, now.best_step)
@@ -120,10 +129,18 @@ def _run(assembled: Assembled, start: _Start) -> None:
     try:
         if start.checkpoint is None:
             conductor.evaluate_before_training()
-        with out_of_memory_explained(assembled.plan):
+        with out_of_memory_explained(assembled.plan), checkpoints.saving_errors(start.run_dir.checkpoints):
             trainer.train(resume_from_checkpoint=str(start.checkpoint.path) if start.checkpoint else None)
     finally:
         conductor.flush()
+
+
+def _finished_by_process_0(assembled: Assembled, start: _Start, memory: MemoryMark) -> TrainResult:
+    accelerator = assembled.trainer.accelerator
+    result = None if launch.rank() else _finish(assembled, start, memory)
+    accelerator.wait_for_everyone()
+    accelerator.end_training()
+    return result or TrainResult.model_validate_json(start.run_dir.train_result.read_bytes())
 
 
 def _finish(assembled: Assembled, start: _Start, memory: MemoryMark) -> TrainResult:
@@ -139,13 +156,12 @@ def _finish(assembled: Assembled, start: _Start, memory: MemoryMark) -> TrainRes
     publishing.save(publishing.Finished(model, prepared, recipe.model, card), run_dir.model)
     check = publishing.reload_check(training_model(recipe), run_dir.model, prepared, rows, live_logits)
     seconds = start.clock.seconds()
-    price = recipe.train.gpu_hour_usd
     result = result.model_copy(
         update={
             "reload": check,
             "seconds": seconds,
             "peak_memory_bytes": memory.growth_bytes(),
-            "cost_usd": None if price is None else price * result.plan.processes * seconds / 3600,
+            "cost_usd": cost_so_far(recipe.train, processes=result.plan.processes, seconds=seconds),
         }
     )
     write_json(run_dir.train_result, result.model_dump())
