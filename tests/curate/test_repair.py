@@ -70,7 +70,7 @@ def test_other_text_is_left_as_it_is(response):
     ("prompt", "expected"),
     [
         (
-            "Below is an instruction that describes a task. Write a response that appropriately completes the request.\n\n"
+            "Below is an instruction that describes a task. Write a response that completes it.\n\n"
             "### Instruction:\nName a city.\n\n### Response:\n",
             "Name a city.",
         ),
