@@ -146,7 +146,9 @@ class _SpanFinder:
         length = common_length(prompt, self.text, self.atoms)
         closed = self.render.or_none(before)
         header = prompt[len(closed) :] if closed is not None and prompt.startswith(closed) else None
-        if number and length >= max(self._boundary(number), len(prompt) - len(header or prompt)):
+        known = header is not None or (number > 0 and self.places[number - 1].end is not None)
+        first = len(prompt) - len(header) if header is not None else 0
+        if number and known and length >= max(self._boundary(number), first):
             return self._parted_at(number, length, prompt[length : length + 1])
         return self._start_by_tail(number, prompt)
 
