@@ -5,41 +5,54 @@ import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from sftctl.model.footprint import (
+    WAYS,
+    Batch,
+    Size,
+    Way,
+    activation_bytes,
+    cost_usd,
+    device_peak_flops,
+    static_memory,
+    static_memory_on_cpu,
+    train_flops,
+)
 from sftctl.smoke_test.evidence import Evidence
 from sftctl.smoke_test.rehearsal import Step
-from sftctl.smoke_test.result import Forecast
+from sftctl.smoke_test.result import Forecast, MemoryUse
 from sftctl.train.conductor import schedule_of
+from sftctl.train.result import Plan
 
 _UNSTEADY_STEPS = 3
 """The first steps build caches and hold the longest rows; they are not counted where enough others are left."""
 
+_FULL_COPIES = 3
+"""A checkpoint of full fine-tuning holds the weights and AdamW's two moments."""
+
 
 @dataclass(frozen=True)
-class Timings:
-    """Seconds measured beside the steps."""
+class _Around:
+    """Seconds beside the steps."""
 
-    held_out_pass: float
-    """One pass over all held-out rows, scaled up where only some were scored."""
-    save: float
-    save_model: float
+    setup: float
+    evaluating: float
+    saving: float
 
 
-def forecast_of(evidence: Evidence, timings: Timings) -> Forecast | None:
+def forecast_of(evidence: Evidence, size: Size) -> Forecast | None:
     """None where no step was finished."""
     steady = steady_steps(evidence.rehearsal.steps)
     if not steady:
         return None
-    plan, train = evidence.rehearsal.full_plan, evidence.recipe.train
+    plan, rehearsal, machine = evidence.rehearsal.full_plan, evidence.rehearsal, evidence.machine
     tokens_per_second = sum(step.tokens for step in steady) / sum(step.seconds for step in steady)
     epochs = plan.steps / plan.steps_per_epoch
     tokens = round(plan.total_tokens * epochs)
-    schedule = schedule_of(train, plan, watched=plan.held_out_rows > 0)
+    around = _around(evidence)
     training = tokens / tokens_per_second
-    evaluating = timings.held_out_pass * (len(schedule.evaluations) + bool(schedule.evaluations))
-    saving = timings.save * len(schedule.saves) + timings.save_model
-    seconds = evidence.rehearsal.loading_seconds + training + evaluating + saving
-    saved = evidence.rehearsal.checkpoint
-    price = train.gpu_hour_usd
+    seconds = around.setup + training + around.evaluating + around.saving
+    operations = train_flops(size.multiplied, tokens)
+    peak = device_peak_flops(machine.device_name)
     return Forecast(
         steps=plan.steps,
         tokens=tokens,
@@ -47,14 +60,15 @@ def forecast_of(evidence: Evidence, timings: Timings) -> Forecast | None:
         tokens_per_second=tokens_per_second,
         seconds=seconds,
         training_seconds=training,
-        evaluation_seconds=evaluating,
-        saving_seconds=saving,
-        peak_memory_bytes=evidence.rehearsal.peak_memory_bytes,
-        device_memory_bytes=evidence.machine.device_memory_bytes,
-        checkpoint_bytes=saved.size_bytes if saved else 0,
-        cost_usd=None if price is None else price * plan.processes * seconds / 3600,
-        floating_point_operations=6.0 * plan.parameters * tokens,
-        floor_seconds=None,
+        evaluation_seconds=around.evaluating,
+        saving_seconds=around.saving,
+        peak_memory_bytes=rehearsal.peak_memory_bytes,
+        device_memory_bytes=machine.device_memory_bytes,
+        checkpoint_bytes=rehearsal.checkpoint.size_bytes if rehearsal.checkpoint else 0,
+        cost_usd=cost_usd(seconds, evidence.recipe.train.gpu_hour_usd, plan.processes),
+        floating_point_operations=operations,
+        floor_seconds=None if peak is None else operations / (peak * plan.processes),
+        other_ways=memory_of_ways(evidence, size),
     )
 
 
@@ -66,3 +80,63 @@ def steady_steps(steps: Sequence[Step]) -> list[Step]:
         return []
     limit = 5 * statistics.median(paces)
     return [step for step, pace in zip(kept, paces, strict=True) if math.isfinite(pace) and pace <= limit]
+
+
+def memory_of_ways(evidence: Evidence, size: Size) -> tuple[MemoryUse, ...]:
+    """What each way to train would hold on a GPU at the recipe's batch.
+
+    Activations are the formula's, scaled by how far it was off for the way that was measured.
+    """
+    plan, machine = evidence.rehearsal.full_plan, evidence.machine
+    batch = _batch(plan)
+    cpu, adapted = machine.device == "cpu", plan.method != "full"
+    own = static_memory_on_cpu(size, adapter_only=adapted) if cpu else static_memory(size, _own_way(plan))
+    formula = activation_bytes(size, batch, bytes_per_value=4 if cpu else 2)
+    measured = evidence.rehearsal.peak_memory_bytes - own.total
+    off = min(4.0, max(0.25, measured / formula)) if measured > 0 else 1.0
+    uses = []
+    for way in WAYS:
+        static = static_memory(size, way)
+        activations = round(off * activation_bytes(size, batch, bytes_per_value=2))
+        limit = None if cpu else machine.device_memory_bytes
+        uses.append(
+            MemoryUse(
+                way=way,
+                weights=static.weights,
+                gradients=static.gradients,
+                optimizer=static.optimizer,
+                activations=activations,
+                measured=not cpu and way == _own_way(plan),
+                fits=None if limit is None else static.total + activations <= limit,
+            )
+        )
+    return tuple(uses)
+
+
+def _around(evidence: Evidence) -> _Around:
+    rehearsal, train = evidence.rehearsal, evidence.recipe.train
+    plan, saved = rehearsal.full_plan, rehearsal.checkpoint
+    schedule = schedule_of(train, plan, watched=plan.held_out_rows > 0)
+    scored = sum(len(row.input_ids) for row in evidence.questions.held_out)
+    all_held_out = sum(len(row.input_ids) for row in evidence.inputs.held_out)
+    a_pass = evidence.before.held_out_seconds * all_held_out / scored if scored else 0.0
+    save = saved.seconds if saved else 0.0
+    # The finished model is written once, and read back with a few answers.
+    model_only = save / _FULL_COPIES if plan.method == "full" else save
+    an_answer = evidence.before.answer_seconds / max(1, len(evidence.questions.prompts))
+    return _Around(
+        setup=rehearsal.loading_seconds + rehearsal.setup_seconds,
+        evaluating=a_pass * (len(schedule.evaluations) + bool(schedule.evaluations)),
+        saving=save * len(schedule.saves) + model_only + rehearsal.loading_seconds + 4 * an_answer,
+    )
+
+
+def _batch(plan: Plan) -> Batch:
+    trained = plan.trained_tokens / max(1, plan.total_tokens)
+    held = min(plan.micro_batch_tokens, plan.total_tokens)
+    return Batch(held, round(held * trained), plan.gradient_checkpointing)
+
+
+def _own_way(plan: Plan) -> Way:
+    ways: dict[str, Way] = {"lora": "lora", "qlora": "qlora"}
+    return ways.get(plan.method, "full_bf16" if plan.weights == "bfloat16" else "full_fp32")

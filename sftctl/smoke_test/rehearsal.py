@@ -14,12 +14,14 @@ from sftctl.errors import SftctlError, StorageFailed
 from sftctl.model.loading import pick_device
 from sftctl.model.peak_memory import mark_memory
 from sftctl.run_dir import storage_errors
+from sftctl.tokenization.config import DataConfig
 from sftctl.train import checkpoints, planning
 from sftctl.train.assembly import Assembled, Recipe, assemble, model_of, out_of_memory_explained, trainable_model
 from sftctl.train.conductor import Session
 from sftctl.train.inputs import Inputs
 from sftctl.train.metrics import MetricsLog
 from sftctl.train.monitor import Progress
+from sftctl.train.plan import complete_plan
 from sftctl.train.result import Plan
 from sftctl.train.signals import StopRequest
 
@@ -64,67 +66,78 @@ class Rehearsal:
     stopped_by: SftctlError | None
     peak_memory_bytes: int
     loading_seconds: float
+    setup_seconds: float
     model: Any
 
 
-def rehearse(
-    recipe: Recipe,
-    inputs: Inputs,
-    whole: Inputs,
-    scratch: Path,
-    limits: Limits,
-    before: Callable[[Any], None],
-) -> Rehearsal:
-    """Train on `inputs`, a sample of `whole`, until a limit; a real checkpoint of the last step stays in `scratch`.
+@dataclass(frozen=True)
+class Subject:
+    """What is rehearsed: a recipe, a sample of its rows, and all of its rows."""
+
+    recipe: Recipe
+    data: DataConfig
+    sample: Inputs
+    whole: Inputs
+
+
+def rehearse(subject: Subject, scratch: Path, limits: Limits, before: Callable[[Any], None]) -> Rehearsal:
+    """Train on the sample until a limit; a real checkpoint of the last step stays in `scratch`.
 
     `before` is handed the model as it came. What `train` would raise ends the steps and is returned.
     """
-    device = pick_device(recipe.model)
+    recipe = subject.recipe
+    shutil.rmtree(scratch, ignore_errors=True)
     began = time.perf_counter()
-    mark = mark_memory(device)
-    model = trainable_model(recipe, inputs)
+    mark = mark_memory(pick_device(recipe.model))
+    model = trainable_model(recipe, subject.sample)
     loading_seconds = time.perf_counter() - began
     before(model)
-    rehearsed = Recipe(_shortened(recipe, limits), recipe.model, recipe.seed)
-    packing = planning.decide_packing(recipe.train, model, inputs)
-    full_plan = _plan(recipe, whole, model, packing)
-    plan = _plan(rehearsed, inputs, model, packing, first_rows=limits.first_rows)
+    began = time.perf_counter()
+    packing = planning.decide_packing(recipe.train, model, subject.sample)
+    rehearsed = Subject(_shortened(recipe, limits), subject.data, subject.sample, subject.sample)
+    full_plan, plan = _plan(subject, packing), _plan(rehearsed, packing)
     # As many micro-batches a step as the full run will have, so that a step takes as long.
-    most = max(plan.micro_batches_per_step, full_plan.micro_batches_per_step)
+    most = max(full_plan.micro_batches_per_step, _micro_batches(rehearsed, limits, packing))
     plan = plan.model_copy(update={"micro_batches_per_step": most})
     saved: list[Path] = []
-    session = Session(
-        scratch / checkpoints.STAGING,
-        lambda step, progress: saved.append(checkpoints.publish(scratch, step, {}, progress)),
-        MetricsLog(None),
-        StopRequest(),
-        Progress(),
-    )
-    assembled = assemble(rehearsed, inputs, model, plan, session, first_rows=limits.first_rows)
+    session = _session(scratch, saved)
+    assembled = assemble(rehearsed.recipe, subject.sample, model, plan, session, first_rows=limits.first_rows)
     watch = _Watch(assembled, limits.seconds)
     assembled.trainer.add_callback(watch)
-    stopped_by: SftctlError | None = None
-    shutil.rmtree(scratch, ignore_errors=True)
-    try:
-        with storage_errors(scratch), out_of_memory_explained(plan):
-            assembled.trainer.train()
-    except SftctlError as error:
-        stopped_by = error
-    except SafetensorError as error:
-        stopped_by = StorageFailed(f"{scratch}: the checkpoint could not be written ({error}). Free disk space.")
+    setup_seconds = time.perf_counter() - began
     return Rehearsal(
         plan=plan,
         full_plan=full_plan,
+        stopped_by=_trained(assembled, plan, scratch),
         steps=watch.steps,
         checkpoint=_checkpoint(saved, watch.save_seconds),
-        stopped_by=stopped_by,
         peak_memory_bytes=mark.growth_bytes(),
         loading_seconds=loading_seconds,
+        setup_seconds=setup_seconds,
         model=model_of(assembled.trainer).eval(),
     )
 
 
-def _shortened(recipe: Recipe, limits: Limits) -> Any:
+def _trained(assembled: Assembled, plan: Plan, scratch: Path) -> SftctlError | None:
+    """Run the steps; the error that ended them, if one did."""
+    try:
+        with storage_errors(scratch), out_of_memory_explained(plan):
+            assembled.trainer.train()
+    except SftctlError as error:
+        return error
+    except SafetensorError as error:
+        return StorageFailed(f"{scratch}: the checkpoint could not be written ({error}). Free disk space.")
+    return None
+
+
+def _session(scratch: Path, saved: list[Path]) -> Session:
+    def publish(step: int, progress: Progress) -> None:
+        saved.append(checkpoints.publish(scratch, step, {}, progress))
+
+    return Session(scratch / checkpoints.STAGING, publish, MetricsLog(None), StopRequest(), Progress())
+
+
+def _shortened(recipe: Recipe, limits: Limits) -> Recipe:
     """The recipe's own training, ended early; the last step writes the only checkpoint."""
     changes = {
         "epochs": 1000.0,
@@ -134,12 +147,20 @@ def _shortened(recipe: Recipe, limits: Limits) -> Any:
         "evaluations_per_epoch": 0.0,
         "checkpoints_per_epoch": 1e-9,
     }
-    return recipe.train.model_copy(update=changes)
+    return Recipe(recipe.train.model_copy(update=changes), recipe.model, recipe.seed)
 
 
-def _plan(recipe: Recipe, inputs: Inputs, model: Any, packing: bool, first_rows: int = 0) -> Plan:
-    scale = planning.scale_of(inputs, pick_device(recipe.model), 1, model, first_rows=first_rows)
-    return planning.make_plan(recipe.train, recipe.model, scale, seed=recipe.seed, packing=packing)
+def _plan(subject: Subject, packing: bool) -> Plan:
+    recipe = subject.recipe
+    return complete_plan(recipe.train, recipe.model, subject.data, subject.whole, seed=recipe.seed, packing=packing)
+
+
+def _micro_batches(subject: Subject, limits: Limits, packing: bool) -> int:
+    """Those that the sample needs when its longest rows come first."""
+    recipe = subject.recipe
+    scale = planning.scale_of(subject.sample, pick_device(recipe.model), 1, first_rows=limits.first_rows)
+    plan = planning.make_plan(recipe.train, recipe.model, scale, seed=recipe.seed, packing=packing)
+    return plan.micro_batches_per_step
 
 
 def _checkpoint(saved: list[Path], seconds: float) -> Checkpoint | None:
@@ -162,13 +183,11 @@ class _Watch(TrainerCallback):  # type: ignore[misc]
     _step_ended: float = 0.0
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
-        self._run_began = time.perf_counter()
-
-    def on_step_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
-        self._step_began = time.perf_counter()
+        self._run_began = self._step_ended = time.perf_counter()
 
     def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
-        self._step_ended = time.perf_counter()
+        """A step begins where the one before it ended: reading its rows is part of it."""
+        self._step_began, self._step_ended = self._step_ended, time.perf_counter()
         if self._step_ended - self._run_began > self.limit_seconds and not control.should_training_stop:
             control.should_training_stop = control.should_save = True
 

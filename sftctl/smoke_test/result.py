@@ -20,6 +20,20 @@ class Check(_Record):
     advice: str = ""
 
 
+class Piece(_Record):
+    """A run of text that is trained as a whole, or not at all."""
+
+    text: str
+    trained: bool
+
+
+class Preview(_Record):
+    """One training row as the trainer sees it, for colouring."""
+
+    id: str
+    pieces: tuple[Piece, ...]
+
+
 class Answer(_Record):
     """One held-out prompt, answered greedily before and after the steps."""
 
@@ -76,7 +90,7 @@ class SmokeTestResult(_Record):
     steps: int
     losses: tuple[float | None, ...]
     seconds: float
-    preview: tuple[str, ...] = ()
+    preview: tuple[Preview, ...] = ()
     answers: tuple[Answer, ...] = ()
     forecast: Forecast | None = None
 

@@ -1,5 +1,6 @@
 """What the model knows at one moment: losses of fixed rows, the stop token at true ends, greedy answers."""
 
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -32,24 +33,28 @@ class Questions:
 
 @dataclass(frozen=True)
 class Snapshot:
-    """The answers to Questions, in their order."""
+    """The answers to Questions, in their order, and the seconds that scoring and answering took."""
 
     probe: Sequence[RowLoss]
     held_out: Sequence[RowLoss]
     stop_ranks: Sequence[StopRank]
     answers: Sequence[Generation]
+    held_out_seconds: float
+    answer_seconds: float
 
 
 def take_snapshot(model: Any, prepared: Prepared, questions: Questions) -> Snapshot:
     """Scores and answers; changes nothing in the model."""
     pad = prepared.pad_token_id
     at_ends = questions.held_out or questions.probe
-    return Snapshot(
-        probe=score_rows(model, questions.probe, pad_token_id=pad),
-        held_out=score_rows(model, questions.held_out, pad_token_id=pad),
-        stop_ranks=stop_ranks(model, at_ends, prepared.stop_token_ids, pad_token_id=pad),
-        answers=_answers(model, prepared, questions),
-    )
+    probe = score_rows(model, questions.probe, pad_token_id=pad)
+    began = time.perf_counter()
+    held_out = score_rows(model, questions.held_out, pad_token_id=pad)
+    held_out_seconds = time.perf_counter() - began
+    ranks = stop_ranks(model, at_ends, prepared.stop_token_ids, pad_token_id=pad)
+    began = time.perf_counter()
+    answers = _answers(model, prepared, questions)
+    return Snapshot(probe, held_out, ranks, answers, held_out_seconds, time.perf_counter() - began)
 
 
 def _answers(model: Any, prepared: Prepared, questions: Questions) -> list[Generation]:

@@ -7,29 +7,33 @@ import time
 from dataclasses import dataclass, replace
 from typing import Any
 
-from sftctl import console
 from sftctl.data.conversation import read_conversations
 from sftctl.errors import GateFailed
 from sftctl.model.config import ModelConfig
+from sftctl.model.footprint import size_of
 from sftctl.model.loading import pick_device
 from sftctl.run_dir import RunDir, write_json
 from sftctl.smoke_test import questions as asking
 from sftctl.smoke_test.checks.listing import run_checks
 from sftctl.smoke_test.config import SmokeTestConfig
 from sftctl.smoke_test.evidence import Evidence, PromptComparison, TemplateComparison
-from sftctl.smoke_test.forecast import Timings, forecast_of
+from sftctl.smoke_test.forecast import forecast_of
 from sftctl.smoke_test.machine import look_at_machine
 from sftctl.smoke_test.own_template import compare_templates
+from sftctl.smoke_test.preview import preview
 from sftctl.smoke_test.questions import Rows
-from sftctl.smoke_test.rehearsal import Limits, Rehearsal, rehearse
+from sftctl.smoke_test.rehearsal import Limits, Rehearsal, Subject, rehearse
 from sftctl.smoke_test.result import Answer, Check, SmokeTestResult
 from sftctl.smoke_test.sample import longest_first
 from sftctl.smoke_test.snapshot import Questions, Snapshot, take_snapshot
+from sftctl.smoke_test.telling import in_words, tell
 from sftctl.tokenization.config import DataConfig
 from sftctl.train import planning
 from sftctl.train.assembly import Recipe
 from sftctl.train.config import TrainConfig
 from sftctl.train.inputs import Inputs, read_inputs, row_files
+
+_PREVIEWS = 3
 
 
 def smoke_test(
@@ -52,12 +56,9 @@ def smoke_test(
 def _concluded(result: SmokeTestResult, run_dir: RunDir) -> SmokeTestResult:
     """Written first, then said, then judged."""
     write_json(run_dir.smoke_test_result, result.model_dump(mode="json"))
-    console.table("smoke test", ("check", "verdict"), [(check.name, check.verdict) for check in result.checks])
-    for check in result.checks:
-        if check.verdict == "warn":
-            console.warn(f"{check.name}: {check.evidence}. {check.advice}".rstrip(". "))
+    tell(result)
     if result.failed:
-        lines = [f"  {check.name}: {check.evidence}. {check.advice}".rstrip(". ") for check in result.failed]
+        lines = [f"  {in_words(check)}" for check in result.failed]
         raise GateFailed(f"{len(result.failed)} of {len(result.checks)} checks failed:\n" + "\n".join(lines))
     return result
 
@@ -71,10 +72,8 @@ def examine(config: SmokeTestConfig, recipe: Recipe, data: DataConfig, rows: Row
     sample = longest_first(rows.inputs.rows, limits.steps * recipe.train.batch_size, limits.first_rows, rng)
     training = replace(rows.inputs.training, rows=sample)
     watched = _Watched(recipe.model, data, rows, questions)
-    rehearsal = rehearse(
-        recipe, replace(rows.inputs, training=training, held_out=[]), rows.inputs, run_dir.smoke_test_scratch,
-        limits, watched.look_before,
-    )  # fmt: skip
+    subject = Subject(recipe, data, replace(rows.inputs, training=training), rows.inputs)
+    rehearsal = rehearse(subject, run_dir.smoke_test_scratch, limits, watched.look_before)
     evidence = _gather(recipe, data, rows, watched, rehearsal, run_dir)
     shutil.rmtree(run_dir.smoke_test_scratch, ignore_errors=True)
     checks = run_checks(evidence)
@@ -84,8 +83,9 @@ def examine(config: SmokeTestConfig, recipe: Recipe, data: DataConfig, rows: Row
         steps=len(rehearsal.steps),
         losses=tuple(step.loss for step in rehearsal.steps),
         seconds=time.perf_counter() - began,
+        preview=tuple(preview(row, rows.inputs.prepared.tokenizer) for row in questions.probe[:_PREVIEWS]),
         answers=_answers(evidence),
-        forecast=forecast_of(evidence, watched.timings(evidence)),
+        forecast=forecast_of(evidence, size_of(recipe.model)),
     )
 
 
@@ -100,7 +100,6 @@ class _Watched:
     before: Snapshot | None = None
     own_template: TemplateComparison | None = None
     prompts: PromptComparison | None = None
-    scoring_seconds: float = 0.0
 
     def look_before(self, model: Any) -> None:
         self.before = take_snapshot(model, self.rows.inputs.prepared, self.questions)
@@ -108,11 +107,6 @@ class _Watched:
         self.prompts = asking.compare_prompts(model, self.questions.probe, pad)
         asked = [self.rows.conversations[row.id] for row in self.questions.probe if row.id in self.rows.conversations]
         self.own_template = compare_templates(model, self.model, self.rows.inputs.prepared, self.data, asked)
-
-    def timings(self, evidence: Evidence) -> Timings:
-        saved = evidence.rehearsal.checkpoint
-        save = saved.seconds if saved else 0.0
-        return Timings(held_out_pass=self.scoring_seconds, save=save, save_model=2 * save)
 
 
 def _limits(config: SmokeTestConfig, recipe: Recipe, inputs: Inputs) -> Limits:

@@ -1,0 +1,89 @@
+"""The result for people: verdicts, forecast, one line of cost; and annotations where GitHub runs the test."""
+
+import os
+
+from rich.text import Text
+
+from sftctl import console
+from sftctl.smoke_test.result import Check, Forecast, MemoryUse, Preview, SmokeTestResult
+
+_ANNOTATION = {"fail": "error", "warn": "warning"}
+
+
+def tell(result: SmokeTestResult) -> None:
+    """Failed checks are left to the error that ends the command; warnings are said here."""
+    for preview in result.preview:
+        console.show(_coloured(preview))
+    console.table("smoke test", ("check", "verdict"), [(check.name, check.verdict) for check in result.checks])
+    for check in result.checks:
+        if check.verdict == "warn":
+            console.warn(in_words(check))
+    if result.forecast is not None:
+        _tell_forecast(result.forecast)
+    for line in annotations(result):
+        console.say(line)
+
+
+def in_words(check: Check) -> str:
+    """One line: which check, what was seen, what to do."""
+    return f"{check.name}: {check.evidence}. {check.advice}".rstrip(". ")
+
+
+def annotations(result: SmokeTestResult) -> list[str]:
+    """GitHub's workflow commands, one for each check that failed or warns; none elsewhere."""
+    if os.environ.get("GITHUB_ACTIONS") != "true":
+        return []
+    return [
+        f"::{_ANNOTATION[check.verdict]} title=sftctl smoke-test {check.name}::{_escaped(in_words(check))}"
+        for check in result.checks
+        if check.verdict in _ANNOTATION
+    ]
+
+
+def cost_line(forecast: Forecast) -> str:
+    """Time, memory and money of the full run, in one line."""
+    parts = [
+        f"the full run: {forecast.steps} steps, {duration(forecast.seconds)}",
+        f"{gib(forecast.peak_memory_bytes)}",
+    ]
+    if forecast.cost_usd is not None:
+        parts.append(f"{forecast.cost_usd:.2f} USD")
+    if forecast.floor_seconds is not None:
+        parts.append(f"no faster than {duration(forecast.floor_seconds)} at the device's peak")
+    return ", ".join(parts)
+
+
+def duration(seconds: float) -> str:
+    """`42 s`, `7 min`, `3 h 05 min`."""
+    if seconds < 120:
+        return f"{seconds:.0f} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 120 else f"{minutes // 60} h {minutes % 60:02d} min"
+
+
+def gib(size: int) -> str:
+    """Two decimals are enough to see what fits."""
+    return f"{size / 2**30:.2f} GiB"
+
+
+def _tell_forecast(forecast: Forecast) -> None:
+    rows = [_way(use) for use in forecast.other_ways]
+    console.table("memory of each way to train, on a GPU, by formula", ("way", "static", "total", "fits here"), rows)
+    console.say(cost_line(forecast))
+
+
+def _way(use: MemoryUse) -> tuple[str, str, str, str]:
+    static = use.weights + use.gradients + use.optimizer
+    return use.way, gib(static), gib(use.total), "unknown" if use.fits is None else "yes" if use.fits else "no"
+
+
+def _coloured(preview: Preview) -> Text:
+    text = Text()
+    for piece in preview.pieces:
+        text.append(console.safe(piece.text), style="bold green" if piece.trained else "dim")
+    return text
+
+
+def _escaped(text: str) -> str:
+    """As GitHub's toolkit escapes a message."""
+    return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
