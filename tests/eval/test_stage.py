@@ -1,0 +1,148 @@
+"""The whole stage: real models, real files, and verdicts in the odd cases."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from sftctl.errors import GateFailed, MissingInput
+from sftctl.eval import answers, benchmark_scores
+from sftctl.eval import held_out as held_out_module
+from sftctl.eval.result import EvalResult
+from tests.eval.conftest import run_eval
+
+
+def _options(held_out, tuned="builtin:tiny", **more):
+    return {"tuned": str(tuned), "held_out": str(held_out), **more}
+
+
+def test_tuned_equal_to_base_differs_by_exactly_zero_and_passes(held_out, choices, tmp_path):
+    tasks = {"tasks": [{"id": "general", "path": str(choices)}]}
+    result = run_eval(_options(held_out, benchmarks=tasks), tmp_path)
+    assert result.verdict == "pass"
+    assert {gate.verdict for gate in result.gates} == {"pass"}
+    differences = [figure.difference for figure in (*result.losses, *result.benchmarks)]
+    assert len(differences) == 6  # all, domain, general, desk, general source, benchmark
+    for difference in differences:
+        assert (difference.value, difference.interval.low, difference.interval.high) == (0, 0, 0)
+    assert result.drift[0].tuned == 0
+    assert all(row.base == row.tuned and not row.tuned_marks for row in result.side_by_side)
+    assert "NaN" not in (tmp_path / "eval" / "eval.json").read_text(encoding="utf-8")
+
+
+def test_a_model_trained_without_replay_is_better_on_its_domain_and_fails_on_the_rest(held_out, tuned_folder, tmp_path):
+    behaviours = [{"id": "no-apology", "preset": "apology"}, {"id": "close", "check": "chrf"}]
+    with pytest.raises(GateFailed, match="general loss: fail"):
+        run_eval(_options(held_out, tuned_folder, behaviours=behaviours), tmp_path)
+    result = EvalResult.model_validate_json((tmp_path / "eval" / "eval.json").read_bytes())
+    domain = next(gate for gate in result.gates if gate.section == "held-out")
+    assert domain.verdict == "pass"
+    assert result.next_step.action == "reduce_forgetting"
+    overall = result.losses[0]
+    assert overall.tuned < overall.base
+    assert overall.difference.interval.high < 0
+    assert len(result.side_by_side) == 8
+    assert {row.role for row in result.side_by_side} == {"domain", "general"}
+    changed = [row for row in result.side_by_side if row.base != row.tuned]
+    assert changed
+    assert all(row.tuned_marks or row.base_marks for row in changed)
+    spread = result.spreads[0]
+    assert spread.largest_item_difference < 1e-5
+
+
+def test_a_failed_gate_is_raised_after_the_result_is_written(held_out, tmp_path):
+    behaviours = [{"id": "says-fee", "check": "must_match", "pattern": "no such text"}]
+    with pytest.raises(GateFailed, match="says-fee: at least 100 %: fail, 0 % of 8 answers"):
+        run_eval(_options(held_out, behaviours=behaviours), tmp_path)
+    written = json.loads((tmp_path / "eval" / "eval.json").read_text(encoding="utf-8"))
+    assert written["verdict"] == "fail"
+
+
+def test_one_held_out_row_is_inconclusive_and_not_a_pass(held_out, tuned_folder, tmp_path):
+    held_out.write_text(held_out.read_text(encoding="utf-8").splitlines()[0] + "\n", encoding="utf-8")
+    result = run_eval(_options(held_out, tuned_folder), tmp_path)
+    assert result.verdict == "inconclusive"
+    assert result.losses[0].difference.interval.low is None
+    assert result.next_step.action == "measure_more"
+
+
+def test_an_empty_held_out_file_is_named_and_inconclusive(held_out, tmp_path):
+    held_out.write_text("", encoding="utf-8")
+    result = run_eval(_options(held_out), tmp_path)
+    assert result.verdict == "inconclusive"
+    assert [item.name for item in result.not_measured] == ["held-out loss", "answers"]
+    assert result.next_step.action == "fix_measurement"
+
+
+def test_an_empty_benchmark_is_never_a_pass(held_out, tmp_path):
+    (tmp_path / "none.jsonl").write_text("", encoding="utf-8")
+    tasks = {"tasks": [{"id": "mmlu", "path": str(tmp_path / "none.jsonl")}]}
+    with pytest.raises(GateFailed, match="mmlu: inconclusive, not measured"):
+        run_eval(_options(held_out, benchmarks=tasks, fail_on=["inconclusive"]), tmp_path)
+
+
+def test_prompts_that_leave_no_room_for_an_answer_are_named(held_out, tmp_path):
+    behaviours = [{"id": "no-apology", "preset": "apology", "max_rate": 0.02}]
+    result = run_eval(_options(held_out, behaviours=behaviours, max_new_tokens=1020), tmp_path)
+    assert result.verdict == "inconclusive"
+    assert [item.name for item in result.not_measured] == ["answers", "no-apology"]
+
+
+def test_without_held_out_rows_the_message_says_what_to_run(held_out, tmp_path):
+    with pytest.raises(MissingInput, match="sftctl curate"):
+        run_eval({"tuned": "builtin:tiny"}, tmp_path)
+    with pytest.raises(MissingInput, match="sftctl train"):
+        run_eval({"held_out": str(held_out)}, tmp_path)
+
+
+def test_a_second_run_measures_nothing_again(held_out, choices, tmp_path, monkeypatch):
+    tasks = {"tasks": [{"id": "general", "path": str(choices)}]}
+    first = run_eval(_options(held_out, benchmarks=tasks), tmp_path)
+
+    def refuse(*args, **options):
+        raise AssertionError("an item was measured twice")
+
+    monkeypatch.setattr(held_out_module, "score_rows", refuse)
+    monkeypatch.setattr(benchmark_scores, "choice_log_likelihoods", refuse)
+    monkeypatch.setattr("sftctl.eval.engines.hf.generate", refuse)
+    again = run_eval(_options(held_out, benchmarks=tasks), tmp_path)
+    assert again.model_copy(update={"seconds": first.seconds, "benchmarks": first.benchmarks}) == first
+
+
+@pytest.mark.slow
+def test_a_killed_eval_goes_on_where_it_was(held_out, tmp_path):
+    script = (
+        "import sys; from pathlib import Path; from tests.eval.conftest import run_eval; "
+        "run_eval({'tuned': 'builtin:tiny', 'held_out': sys.argv[1], 'engine': {'kind': 'hf', 'batch_size': 1}, "
+        "'max_new_tokens': 200, 'prompts': 20}, Path(sys.argv[2]))"
+    )
+    command = [sys.executable, "-c", script, str(held_out), str(tmp_path / "run")]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    process = subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True)
+    journal = None
+    for _ in range(600):
+        journal = next((tmp_path / "run" / "eval" / "progress").glob("replies.*"), None)
+        if journal is not None:
+            break
+        time.sleep(0.05)
+    process.send_signal(signal.SIGTERM)
+    assert "stopped by SIGTERM" in process.communicate(timeout=60)[1]
+    kept = journal.read_text(encoding="utf-8")
+    assert 0 < len(kept.splitlines()) < 20
+    # A line that a kill has torn is measured again; whole ones are not.
+    journal.write_text(kept + '{"key": "torn', encoding="utf-8")
+    subprocess.run(command, env=environment, check=True, capture_output=True)
+    whole = journal.read_text(encoding="utf-8")
+    assert whole.startswith(kept)
+    keys = [json.loads(line)["key"] for line in whole.splitlines()]
+    assert len(keys) == len(set(keys)) == 20
+
+
+def test_marks_are_the_words_that_differ():
+    base, tuned = answers.marks("The fee is 5.", "The fee is 7, sir.")
+    assert [(mark.start, mark.end) for mark in base] == [(11, 13)]
+    assert [(mark.start, mark.end) for mark in tuned] == [(11, 18)]
