@@ -41,7 +41,8 @@ _ALPACA = re.compile(
 )
 
 # A lead byte of UTF-8 before a continuation byte, as Latin-1, Windows-1252 or Windows-1251 show them; or a C1 control.
-_SUSPECT = re.compile("[\xc2-\xf4][\x80-\xbf€‚ƒ„…†‡ˆ‰Š‹ŒŽ‘’“”•–—˜™š›œžŸ]|[\x80-\x9f]|вЂ")
+_SUSPECT = re.compile("[\x80-\x9f\xc2-\xf4](?:(?<=[\x80-\x9f])|[\x80-\xbf€‚ƒ„…†‡ˆ‰Š‹ŒŽ‘’“”•–—˜™š›œžŸ])")
+_SUSPECT_CYRILLIC = "вЂ"
 
 _MOJIBAKE = ftfy.TextFixerConfig(
     unescape_html=False,
@@ -123,7 +124,7 @@ def _without_template(text: str, role: str) -> str:
 
 def _without_mojibake(text: str, role: str) -> str:
     """UTF-8 that was read as Latin-1 or Windows-1252, undone; units and letters of other languages stay."""
-    if text.isascii() or not _SUSPECT.search(text) or not is_bad(text):
+    if text.isascii() or not (_SUSPECT.search(text) or _SUSPECT_CYRILLIC in text) or not is_bad(text):
         return text
     fixed: str = ftfy.fix_text(text, _MOJIBAKE)
     return text if _lonely_new_letters(text, fixed) else fixed

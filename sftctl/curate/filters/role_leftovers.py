@@ -11,8 +11,13 @@ from sftctl.data.conversation import Conversation
 
 _TEMPLATE_HEADING = re.compile(r"^#{2,3} ?(?:Instruction|Response|Input|Human|User|Assistant)\b ?:", re.MULTILINE)
 _ROLE_HEADING = re.compile(r"^(?:Human|User|Assistant|AI|Agent|Bot|Question|Q) ?:", re.MULTILINE)
-_USER_TURN = re.compile(r"\n\s*\n ?(?:Human|User): ?\S")
+_USER_TURN = re.compile(r"\n[ \t]*\n ?(?:Human|User): ?\S")
 _HEADING_AT_END = re.compile(r"\n(?:Human|User|Assistant):\s*\Z|[^\n]{20,}\n+(?:Human|User)\s*\Z")
+
+
+_NAMES = ("Instruction", "Response", "Input", "Human", "User", "Assistant")
+_HEADINGS = ("User", "Human", "User:", "Human:", "Assistant:")
+_END_CHARACTERS = 100
 
 
 class RoleLeftovers(Rule):
@@ -23,13 +28,23 @@ class RoleLeftovers(Rule):
 
     def judge(self, conversation: Conversation, facts: CorpusFacts) -> str | None:
         for text in responses(conversation):
-            if "##" in text and _TEMPLATE_HEADING.search(text) and not _TEMPLATE_HEADING.search(conversation.prompt):
+            if _template_heading(text) and not _template_heading(conversation.prompt):
                 return "template_heading_inside"
-            if ("User" in text or "Human" in text or "Assistant" in text) and (
-                _USER_TURN.search(text) or _HEADING_AT_END.search(text)
-            ):
-                return None if _dialogue(conversation.prompt) else "plays_the_user"
+            if _plays_the_user(text) and not _dialogue(conversation.prompt):
+                return "plays_the_user"
         return None
+
+
+def _template_heading(text: str) -> bool:
+    named = "##" in text and any(name in text for name in _NAMES)
+    return named and _TEMPLATE_HEADING.search(text) is not None
+
+
+def _plays_the_user(text: str) -> bool:
+    if ("User:" in text or "Human:" in text) and _USER_TURN.search(text):
+        return True
+    end = text[-_END_CHARACTERS:].rstrip()
+    return end.endswith(_HEADINGS) and _HEADING_AT_END.search(end) is not None
 
 
 def _dialogue(prompt: str) -> bool:
