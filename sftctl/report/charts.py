@@ -10,6 +10,8 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 
+from sftctl.eval.result import Bounds
+
 # Drawn in these, then replaced by the page's custom properties.
 INK, MUTED, GRID = "#111111", "#777777", "#dddddd"
 BASE, TUNED, GOOD, BAD, WARN = "#3366aa", "#cc6611", "#228833", "#bb2233", "#aa7700"
@@ -31,8 +33,7 @@ class Point:
 
     label: str
     value: float
-    low: float | None
-    high: float | None
+    bounds: Bounds
     tone: str
 
 
@@ -64,8 +65,9 @@ def forest(points: Sequence[Point], lines: Sequence[tuple[float, str]], unit: st
     figure, axes = _figure(7.2, 0.75 + 0.38 * len(points))
     for row, point in enumerate(reversed(points)):
         color = {"good": GOOD, "bad": BAD, "warn": WARN}.get(point.tone, BASE)
-        if point.low is not None and point.high is not None:
-            axes.plot([point.low, point.high], [row, row], color=color, linewidth=2.2, solid_capstyle="butt")
+        low, high = point.bounds.low, point.bounds.high
+        if low is not None and high is not None:
+            axes.plot([low, high], [row, row], color=color, linewidth=2.2, solid_capstyle="butt")
         axes.plot([point.value], [row], color=color, marker="s", markersize=6)
     axes.axvline(0, color=INK, linewidth=1)
     for position, label in lines:

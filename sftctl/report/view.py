@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from sftctl.curate.result import VERDICTS
-from sftctl.eval.result import BehaviourFigure, EvalResult, Mark, SideBySide
+from sftctl.eval.result import BehaviourFigure, Bounds, EvalResult, Mark, SideBySide
 from sftctl.report import figures
 from sftctl.report.charts import Point, forest, loss_curves
 from sftctl.report.results import Results
@@ -93,17 +93,16 @@ def tiles(results: Results) -> list[Tile]:
 def _eval_tiles(result: EvalResult | None) -> Iterator[Tile]:
     if result is None:
         return
-    gates = {gate.name: gate for gate in result.gates}
     for behaviour in result.behaviours:
         if behaviour.tuned is None:
             continue
-        gate = gates.get(behaviour.id)
+        gate = next((gate for gate in result.gates if gate.name.partition(":")[0] == behaviour.id), None)
         base = figures.share(behaviour.base.value) if behaviour.base else ""
         after = figures.share(behaviour.tuned.value)
         note = f"{behaviour.tuned.rows} answers {figures.share_interval(behaviour.tuned.interval)}"
         yield Tile(behaviour.id.replace("-", " "), base, after, note, figures.tone(gate.verdict) if gate else "")
     for loss in result.losses:
-        if loss.kind == "all" or loss.group == "general":
+        if loss.kind == "all" or (loss.kind, loss.group) == ("role", "general"):
             label = "held-out loss" if loss.kind == "all" else "general loss"
             note = (
                 f"{figures.with_interval(loss.difference, 3)} nats per token" if loss.difference else "nats per token"
@@ -125,29 +124,36 @@ def _train_tiles(result: TrainResult | None) -> Iterator[Tile]:
         yield Tile("training cost", "", figures.dollars(result.cost_usd), "at the price in the recipe")
 
 
-def forest_plot(result: EvalResult | None) -> str:
-    """Benchmarks and behaviours as differences in points, good side to the right."""
-    if result is None:
-        return ""
+def benchmark_plot(result: EvalResult | None) -> str:
+    """Benchmarks as differences in points, with the lines past which a drop is investigated or fails."""
     points = [
-        Point(item.id, item.difference.value, item.difference.interval.low, item.difference.interval.high,
-              figures.tone(item.verdict))
-        for item in result.benchmarks
-    ]  # fmt: skip
-    lines = [(-2.0, "−2"), (-5.0, "−5")] if points else []
-    points += [_behaviour_point(item) for item in result.behaviours if item.difference is not None]
-    return forest(points, lines, "points, tuned minus base (right is better)") if points else ""
+        Point(item.id, item.difference.value, item.difference.interval, figures.tone(item.verdict))
+        for item in (result.benchmarks if result else ())
+    ]
+    return forest(points, [(-2.0, "−2"), (-5.0, "−5")], "points, tuned minus base") if points else ""
 
 
-def _behaviour_point(item: BehaviourFigure) -> Point:
-    assert item.difference is not None
-    sign = 100 if item.wanted else -100
-    bounds = item.difference.interval
-    ends = sorted(sign * end for end in (bounds.low, bounds.high) if end is not None)
-    low, high = ends if len(ends) == 2 else (None, None)
-    value = sign * item.difference.value
-    tone = "good" if low is not None and low > 0 else "bad" if high is not None and high < 0 else ""
-    return Point(item.id if item.wanted else f"less {item.id}", value, low, high, tone)
+def behaviour_plot(result: EvalResult | None) -> str:
+    """Behaviours as differences in percentage points."""
+    points = [
+        Point(item.id, 100 * item.difference.value, _percent(item.difference.interval), _direction(item))
+        for item in (result.behaviours if result else ())
+        if item.difference is not None
+    ]
+    return forest(points, [], "percentage points of the answers, tuned minus base") if points else ""
+
+
+def _percent(bounds: Bounds) -> Bounds:
+    low, high = (None if end is None else 100 * end for end in (bounds.low, bounds.high))
+    return Bounds(low=low, high=high)
+
+
+def _direction(item: BehaviourFigure) -> str:
+    """Whether the change is a gain or a loss beyond chance."""
+    bounds = item.difference.interval if item.difference else Bounds(low=None, high=None)
+    rose = bounds.low is not None and bounds.low > 0
+    fell = bounds.high is not None and bounds.high < 0
+    return "good" if (rose and item.wanted) or (fell and not item.wanted) else "bad" if rose or fell else ""
 
 
 def training_curves(results: Results) -> str:

@@ -5,7 +5,9 @@
   if (!section) return;
   const rows = [...section.querySelectorAll("article")];
   const texts = rows.map((row) => row.textContent.toLowerCase());
-  const [search, source, kind, shown] = ["search", "source", "kind", "shown"].map((id) => document.getElementById(id));
+  const [search, source, kind, shown, more] = ["search", "source", "kind", "shown", "more"].map((id) => document.getElementById(id));
+  const step = 20;
+  let limit = step;
   const update = () => {
     const words = search.value.toLowerCase().split(/\s+/).filter(Boolean);
     let count = 0;
@@ -13,12 +15,16 @@
       const fits = words.every((word) => texts[index].includes(word))
         && (!source.value || row.dataset.source === source.value)
         && (!kind.value || row.dataset[kind.value] === "1");
-      row.hidden = !fits;
       count += fits;
+      row.hidden = !fits || count > limit;
     });
     shown.textContent = `${count} of ${rows.length}`;
+    more.hidden = count <= limit;
   };
   section.querySelector(".controls").hidden = false;
-  for (const control of [search, source, kind]) control.addEventListener("input", update);
+  for (const control of [search, source, kind]) control.addEventListener("input", () => { limit = step; update(); });
+  more.addEventListener("click", () => { limit = rows.length; update(); });
+  // A printed page holds them all.
+  window.addEventListener("beforeprint", () => { limit = rows.length; update(); });
   update();
 })();

@@ -1,0 +1,1 @@
+"""The page, the markdown and the XML that a run leaves."""
