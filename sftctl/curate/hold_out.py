@@ -31,7 +31,7 @@ class HeldOut:
     positions: list[int]
     rest: list[int]
     decisions: list[Decision]
-    carried_rows: int
+    absent_rows: int
     groups: int
     largest_group: int
 
@@ -58,18 +58,17 @@ def hold_out(corpus: Corpus, carried: Carried, config: CurateConfig) -> HeldOut:
         positions=positions,
         rest=[position for position in others if position not in near],
         decisions=decisions,
-        carried_rows=len(already),
-        groups=drawn.groups,
+        absent_rows=len(carried.absent),
+        groups=len({int(corpus.groups[position]) for position in positions}),
         largest_group=drawn.largest_group,
     )
 
 
 @dataclass(frozen=True, slots=True)
 class Drawn:
-    """Positions of the rows that are held out; sizes of the groups they came in, and of the largest there was."""
+    """Positions of the rows that are held out, and the size of the largest group there was."""
 
     rows: list[int]
-    groups: int
     largest_group: int
 
 
@@ -116,7 +115,7 @@ def draw_held_out(
                 taken_of_role.update(group.by_role)
                 taken_of_source.update(group.by_source)
     rows = sorted(row for group in drawn.values() for row in group.rows)
-    return Drawn(rows, len(drawn), max((len(group.rows) for group in found), default=0))
+    return Drawn(rows, max((len(group.rows) for group in found), default=0))
 
 
 def _groups(conversations: Sequence[Conversation], groups: Sequence[int]) -> list[Group]:

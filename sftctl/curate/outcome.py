@@ -100,7 +100,7 @@ def _hold_out_report(outcome: Outcome, config: CurateConfig, sha256: str) -> Hol
         rows=len(held_out.rows),
         rows_by_role=_sorted_counts(row.role for row in held_out.rows),
         rows_by_source=_sorted_counts(row.source for row in held_out.rows),
-        carried_rows=held_out.carried_rows,
+        absent_rows=held_out.absent_rows,
         frozen=config.hold_out.frozen is not None,
         sha256=sha256,
         groups=held_out.groups,

@@ -27,12 +27,15 @@ class SourceCounts(_Part):
 
 
 class HoldOutReport(_Part):
-    """The held-out set, and the check that nothing near it is trained on."""
+    """The held-out set, and the check that nothing near it is trained on.
+
+    `absent_rows` are held out since an earlier run, or in the frozen file, and not in the input.
+    """
 
     rows: int
     rows_by_role: dict[str, int]
     rows_by_source: dict[str, int]
-    carried_rows: int
+    absent_rows: int
     frozen: bool
     sha256: str
     groups: int

@@ -68,6 +68,9 @@ def account(ingested: Ingested, decisions: Iterable[Decision], notes: Notes) -> 
         if decision.id in by_id:
             raise AssertionError(f"row {decision.id} has two verdicts: {by_id[decision.id]} and {decision}")
         by_id[decision.id] = decision
+    without = [row.id for row in ingested.conversations if row.id not in by_id]
+    if without:
+        raise AssertionError(f"{len(without)} rows have no verdict, the first is {without[0]}")
     verdicts = [
         Verdict(
             by_id.pop(row.id),

@@ -1,7 +1,7 @@
 """Splits every text once into words, as 64-bit hashes: what near-duplicates and test items are found by.
 
 A word is what `\\w+` matches in the lower-cased text, with up to two `+` or `#` after it (C, C++ and C# differ).
-Scripts that put no spaces between words give one word a character.
+A text mostly in a script without spaces between words has one word a character.
 """
 
 import re
@@ -120,7 +120,7 @@ def _hash_block(texts: list[str]) -> Words:
     codes = np.frombuffer("\n".join(lowered).encode("utf-32-le", "surrogatepass"), dtype=np.uint32)
     first = np.zeros(len(texts) + 1, dtype=np.int64)
     np.cumsum([len(text) + 1 for text in lowered], out=first[1:])
-    kinds = _kinds()[codes]
+    kinds = _spaced_as_words(_kinds()[codes], first)
     starts, ends = _word_bounds(kinds)
     text_of_word = np.searchsorted(first, starts, side="right") - 1
     counts = np.bincount(text_of_word, minlength=len(texts))
@@ -132,6 +132,19 @@ def _hash_block(texts: list[str]) -> Words:
         starts, ends = _word_bounds(kinds)
         counts = np.bincount(np.searchsorted(first, starts, side="right") - 1, minlength=len(texts))
     return Words(_span_hashes(codes, starts, ends), np.concatenate([[0], np.cumsum(counts)]).astype(np.int64))
+
+
+def _spaced_as_words(kinds: NDArray[np.uint8], first: NDArray[np.int64]) -> NDArray[np.uint8]:
+    """A Chinese name in an English text is a word like any other: only texts mostly without spaces are taken apart."""
+    alone = np.flatnonzero(kinds == _ALONE)
+    if len(alone) == 0:
+        return kinds
+    text_of_sign = np.searchsorted(first, alone, side="right") - 1
+    for text in np.unique(text_of_sign):
+        inside = kinds[first[text] : first[text + 1]]
+        if 2 * (inside == _ALONE).sum() < (inside != _OTHER).sum():
+            inside[inside == _ALONE] = _WORD
+    return kinds
 
 
 def _word_bounds(kinds: NDArray[np.uint8]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
