@@ -235,7 +235,12 @@ def _curate(session: Session) -> None:
     recipe = session.recipe
     if recipe.curate is None:
         raise UsageError(f"{session.loaded.argument}: there is no `curate` section; name its `sources` to curate them")
-    curate(with_builtin_paths(recipe.curate), recipe.data, _prepared(session), session.run_dir, recipe.seed)
+    prepared, score = _prepared(session), None
+    if recipe.curate.quality.score != "off":
+        from sftctl.model.response_losses import response_losses
+
+        score = response_losses(recipe.model, prepared, recipe.data)
+    curate(with_builtin_paths(recipe.curate), recipe.data, prepared, session.run_dir, recipe.seed, score=score)
 
 
 def _smoke_test(session: Session) -> None:
