@@ -1,7 +1,6 @@
 """A quick guess of a text's language, from its script and its most common short words: enough to flag, not to drop."""
 
 import re
-from collections import Counter
 
 UNKNOWN = "unknown"
 
@@ -59,9 +58,10 @@ def guess_language(text: str) -> str:
     words = sample.lower().split()
     if len(words) < MIN_WORDS:
         return UNKNOWN
-    hits: Counter[str] = Counter()
+    hits: dict[str, int] = {}
     for word in set(words):
-        hits.update(_LANGUAGES_OF_WORD.get(word, ()))
+        for language in _LANGUAGES_OF_WORD.get(word, ()):
+            hits[language] = hits.get(language, 0) + 1
     ranked = sorted(hits.items(), key=lambda item: (-item[1], item[0]))
     if not ranked or ranked[0][1] < MIN_COMMON_WORDS or ranked[0][1] < 0.08 * len(words):
         return UNKNOWN
