@@ -150,9 +150,10 @@ def test_killed_and_run_again_gives_the_same_bytes(tmp_path, monkeypatch, files_
         count += 1
         replace(source, target)
 
-    with monkeypatch.context() as patch, pytest.raises(Killed):
+    with monkeypatch.context() as patch:
         patch.setattr(run_dir_module.os, "replace", killed_at)
-        run_dirty(tmp_path, run="killed")
+        with pytest.raises(Killed):
+            run_dirty(tmp_path, run="killed")
     run_dirty(tmp_path, run="killed")
     for name in FILES:
         whole, again = ((tmp_path / run / "data" / name).read_bytes() for run in ("whole", "killed"))
