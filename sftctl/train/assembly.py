@@ -140,6 +140,18 @@ def model_of(trainer: GuardedTrainer) -> Any:
     return trainer.accelerator.unwrap_model(trainer.model)
 
 
+def release(assembled: Assembled) -> None:
+    """Free the device: the saved model must fit beside nothing else when it is read back."""
+    trainer = assembled.trainer
+    model = model_of(trainer)
+    model.zero_grad(set_to_none=True)
+    trainer.optimizer = trainer.lr_scheduler = None
+    trainer.accelerator.free_memory()
+    if model.device.type == "cuda" and not getattr(model, "is_quantized", False):
+        model.to("cpu")
+        torch.cuda.empty_cache()
+
+
 @contextlib.contextmanager
 def out_of_memory_explained(plan: Plan) -> Iterator[None]:
     """Turn the device's error into one that says what to lower, and by how much."""

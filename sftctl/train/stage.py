@@ -20,6 +20,7 @@ from sftctl.train.assembly import (
     assemble,
     model_of,
     out_of_memory_explained,
+    release,
     trainable_model,
     training_model,
 )
@@ -146,6 +147,7 @@ def _finished_by_process_0(assembled: Assembled, start: _Start, memory: MemoryMa
 def _finish(assembled: Assembled, start: _Start, memory: MemoryMark) -> TrainResult:
     """Save the best weights, read them back, and write down what happened."""
     recipe, run_dir, prepared = start.recipe, start.run_dir, start.inputs.prepared
+    peak_memory_bytes = memory.growth_bytes()
     chosen = _choose_weights(assembled, run_dir)
     result = outcome_of(recipe, start.inputs, assembled, start.checkpoint)
     result = result.model_copy(update={"chosen_step": chosen, "forecast": read_forecast(run_dir)})
@@ -154,13 +156,14 @@ def _finish(assembled: Assembled, start: _Start, memory: MemoryMark) -> TrainRes
     live_logits = publishing.logits_of(model, rows)
     card = model_card(recipe.model, result, start.inputs.hashes)
     publishing.save(publishing.Finished(model, prepared, recipe.model, card), run_dir.model)
+    release(assembled)
     check = publishing.reload_check(training_model(recipe), run_dir.model, prepared, rows, live_logits)
     seconds = start.clock.seconds()
     result = result.model_copy(
         update={
             "reload": check,
             "seconds": seconds,
-            "peak_memory_bytes": memory.growth_bytes(),
+            "peak_memory_bytes": peak_memory_bytes,
             "cost_usd": cost_so_far(recipe.train, processes=result.plan.processes, seconds=seconds),
         }
     )
