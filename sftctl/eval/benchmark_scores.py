@@ -5,7 +5,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sftctl.data.read import read_values
+from sftctl.data.read import read_rows
+from sftctl.data.rows import BlankRow, RawRow, UnreadableRow
 from sftctl.errors import DataUnusable
 from sftctl.eval.benchmark_figures import ItemScore
 from sftctl.eval.benchmarks import Item, Scored
@@ -40,12 +41,14 @@ def read_sample(task: Scored, seed: int) -> Sample:
     items: list[NamedItem] = []
     repeats: dict[str, int] = {}
     problems = []
-    for number, row in enumerate(read_values(task.path), start=1):
+    for row in read_rows(task.path, split=task.split, subset=task.subset):
+        if isinstance(row, BlankRow):
+            continue
         try:
-            item = task.item(row)
+            item = _item(task, row)
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             reason = f"has no {error}" if isinstance(error, KeyError) else str(error)
-            problems.append(f"row {number} {reason}")
+            problems.append(f"row {row.line}: {reason}")
             continue
         content = key_of(item.prompt, item.choices)
         repeats[content] = repeats.get(content, 0) + 1
@@ -59,6 +62,12 @@ def read_sample(task: Scored, seed: int) -> Sample:
         raise DataUnusable(f"eval.benchmarks: {task.id}: {task.path} has no rows.")
     chosen = stratified(items, task.items, seed, stratum=lambda item: item.item.group, name=lambda item: item.id)
     return Sample(task, len(items), chosen)
+
+
+def _item(task: Scored, row: RawRow | UnreadableRow) -> Item:
+    if isinstance(row, UnreadableRow):
+        raise ValueError(row.message)
+    return task.item(row.value)
 
 
 def score_sample(

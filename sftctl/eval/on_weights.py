@@ -1,19 +1,15 @@
 """Measurements that run the models here: losses, answers, benchmarks, divergence, best of n; one model in memory."""
 
 import math
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from sftctl import console, stats
 from sftctl.data.conversation import Conversation
-from sftctl.errors import DataUnusable
 from sftctl.eval import best_of, divergence, drift, held_out
 from sftctl.eval.answers import answer, paired
-from sftctl.eval.benchmark_figures import ItemScore, TaskScores, benchmark_figures
-from sftctl.eval.benchmark_scores import Sample, read_sample, score_again, score_sample
-from sftctl.eval.benchmarks import LmEval
+from sftctl.eval.benchmark_runs import OpenTask, TaskRun, TaskRunner, add_benchmarks, open_tasks
 from sftctl.eval.config import EvalConfig
 from sftctl.eval.engines.config import HfEngine
 from sftctl.eval.engines.opening import open_local
@@ -21,7 +17,7 @@ from sftctl.eval.intervals import bounds_of
 from sftctl.eval.ledger import Ledger
 from sftctl.eval.measured import Measured
 from sftctl.eval.prompts import Question, choose_rows
-from sftctl.eval.result import Gate, Side, Spread
+from sftctl.eval.result import Gate, Side
 from sftctl.eval.sides import LoadedSides, SideName, Sides
 from sftctl.model import loading
 from sftctl.model.scoring import RowLoss
@@ -53,9 +49,7 @@ class Bench:
 @dataclass
 class _SideScores:
     losses: list[RowLoss] = field(default_factory=list)
-    items: dict[str, list[ItemScore]] = field(default_factory=dict)
-    items_again: dict[str, list[ItemScore]] = field(default_factory=dict)
-    seconds: dict[str, float] = field(default_factory=dict)
+    tasks: dict[str, TaskRun] = field(default_factory=dict)
 
 
 def measure_weights(
@@ -73,16 +67,16 @@ def measure_weights(
     with sides.loaded() as loaded:
         bench = Bench(config, sides, loaded, prepared, journals, seed)
         encoded = _encoded(rows, bench, data, measured)
-        samples = _samples(config, seed, measured)
-        base = _score_side(bench, "base", encoded, samples)
+        tasks = open_tasks(config.benchmarks, seed, measured)
+        base = _score_side(bench, "base", encoded, tasks)
         answerer = open_local(config, sides, loaded, prepared)
         questions = _questions(rows, encoded, bench, data, measured)
         base_replies = answer(answerer, "base", questions, bench.ledger("replies", "base"))
-        tuned = _score_side(bench, "tuned", encoded, samples)
+        tuned = _score_side(bench, "tuned", encoded, tasks)
         tuned_replies = answer(answerer, "tuned", questions, bench.ledger("replies", "tuned"))
         measured.pairs = paired(questions, base_replies, tuned_replies, has_base=True).pairs
         _losses(measured, rows, encoded, base.losses, tuned.losses, seed)
-        _benchmarks(measured, bench, samples, base, tuned)
+        add_benchmarks(measured, tasks, base.tasks, tuned.tasks, config.benchmarks.gate)
         _spread(measured, bench, encoded, base.losses)
         _best_of(measured, bench)
         _drift(measured, bench, encoded)
@@ -107,35 +101,16 @@ def _encoded(rows: Sequence[Conversation], bench: Bench, data: DataConfig, measu
     return encoded.rows
 
 
-def _samples(config: EvalConfig, seed: int, measured: Measured) -> list[Sample]:
-    samples = []
-    for task in config.benchmarks.tasks:
-        if isinstance(task, LmEval):
-            measured.miss(task.id, "lm-eval tasks are not supported yet")
-            continue
-        try:
-            samples.append(read_sample(task, seed))
-        except DataUnusable as error:
-            console.warn(str(error))
-            measured.miss(task.id, str(error))
-    return samples
-
-
-def _score_side(bench: Bench, name: SideName, encoded: Sequence[EncodedRow], samples: Sequence[Sample]) -> _SideScores:
+def _score_side(bench: Bench, name: SideName, encoded: Sequence[EncodedRow], tasks: Sequence[OpenTask]) -> _SideScores:
     scores = _SideScores()
     tokenizer, pad = bench.prepared.tokenizer, bench.prepared.pad_token_id
     with bench.loaded.lazily(name) as model:
         console.detail(f"scoring {name}: {len(encoded)} held-out rows")
         scores.losses = held_out.row_losses(model, encoded, bench.ledger("losses", name), pad_token_id=pad)
-        ledger = bench.ledger("choices", name)
-        for sample in samples:
-            started = time.monotonic()
-            console.detail(f"scoring {name}: {len(sample.items)} items of {sample.task.id}")
-            scores.items[sample.task.id] = score_sample(model, tokenizer, sample, ledger, bench.config.benchmarks)
-            if name == "base":
-                again = score_again(model, tokenizer, sample, ledger, bench.config.benchmarks)
-                scores.items_again[sample.task.id] = again
-            scores.seconds[sample.task.id] = time.monotonic() - started
+        runner = TaskRunner(model, tokenizer, bench.ledger("choices", name), bench.config.benchmarks, bench.seed)
+        for task in tasks:
+            console.detail(f"scoring {name}: {task.id}")
+            scores.tasks[task.id] = runner.run(task, twice=name == "base")
     return scores
 
 
@@ -179,37 +154,6 @@ def _losses(
         if broken:
             return
     measured.losses = held_out.loss_figures(encoded, rows, base, tuned, seed)
-
-
-def _benchmarks(
-    measured: Measured, bench: Bench, samples: Sequence[Sample], base: _SideScores, tuned: _SideScores
-) -> None:
-    tasks = [
-        TaskScores(
-            id=sample.task.id,
-            metric=sample.task.metric,
-            available=sample.available,
-            base=base.items[sample.task.id],
-            tuned=tuned.items[sample.task.id],
-            base_again=base.items_again[sample.task.id],
-            seconds=base.seconds[sample.task.id] + tuned.seconds[sample.task.id],
-        )
-        for sample in samples
-    ]
-    measured.benchmarks = benchmark_figures(tasks, bench.config.benchmarks.gate)
-    for task in tasks:
-        first = {item.id: item.values for item in task.base}
-        gaps = [abs(a - b) for item in task.base_again for a, b in zip(item.values, first[item.id], strict=True)]
-        scores = [item.score for item in task.base][: len(task.base_again)]
-        moved = sum(item.score for item in task.base_again) - sum(scores)
-        spread = Spread(
-            measure=task.id,
-            unit="points; nats per choice",
-            items=len(task.base_again),
-            difference=100 * moved / len(task.base_again),
-            largest_item_difference=max(gaps, default=0.0),
-        )
-        measured.spreads.append(spread)
 
 
 def _spread(measured: Measured, bench: Bench, encoded: Sequence[EncodedRow], base: Sequence[RowLoss]) -> None:

@@ -6,6 +6,7 @@ from sftctl.eval.engines.answers_file import FileAnswers
 from sftctl.eval.engines.config import AnswersEngine, EndpointEngine, HfEngine, VllmEngine
 from sftctl.eval.engines.hf import HfAnswers
 from sftctl.eval.engines.reply import Engine
+from sftctl.eval.engines.vllm import VllmAnswers
 from sftctl.eval.sides import LoadedSides, Sides
 from sftctl.tokenization.config import DataConfig
 from sftctl.tokenization.prepare import Prepared
@@ -27,9 +28,10 @@ def open_local(config: EvalConfig, sides: Sides, loaded: LoadedSides, prepared: 
         batch_size = engine.batch_size if isinstance(engine, HfEngine) else 1
         return HfAnswers(sides, loaded, prepared, max_new_tokens=limit, batch_size=batch_size)
     try:
-        from sftctl.eval.engines.vllm import VllmAnswers
+        import vllm
+        import vllm.lora.request
     except ImportError as error:
         raise EnvironmentProblem(
             f"eval.engine.kind: vllm is not installed ({error}). Install sftctl[vllm], or set eval.engine.kind=hf."
         ) from error
-    return VllmAnswers(engine, sides, loaded, prepared, max_new_tokens=limit)
+    return VllmAnswers(vllm, engine, sides, loaded, prepared, limit)

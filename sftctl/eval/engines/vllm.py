@@ -3,9 +3,6 @@
 from collections.abc import Sequence
 from typing import Any, Literal
 
-from vllm import LLM, SamplingParams
-from vllm.lora.request import LoRARequest
-
 from sftctl.eval.engines.config import VllmEngine
 from sftctl.eval.engines.reply import Reply
 from sftctl.eval.prompts import Question
@@ -15,13 +12,14 @@ from sftctl.tokenization.prepare import Prepared
 
 
 class VllmAnswers:
-    """Greedy answers; an adapter runs on its base through vLLM's own LoRA."""
+    """Greedy answers; an adapter runs on its base through vLLM's own LoRA. `vllm` is the library, already imported."""
 
     at_once = 4096
 
     def __init__(
-        self, config: VllmEngine, sides: Sides, loaded: LoadedSides, prepared: Prepared, *, max_new_tokens: int
+        self, vllm: Any, config: VllmEngine, sides: Sides, loaded: LoadedSides, prepared: Prepared, max_new_tokens: int
     ) -> None:
+        self._vllm = vllm
         self._config = config
         self._sides = sides
         self._loaded = loaded
@@ -38,7 +36,7 @@ class VllmAnswers:
         source = loading.resolve_path(chosen.path)
         adapter = source if adapters.is_adapter(source) else None
         weights = loading.resolve_path(adapters.base_of(source) or self._sides.base.path) if adapter else source
-        engine = LLM(
+        engine = self._vllm.LLM(
             model=weights,
             skip_tokenizer_init=True,
             enable_lora=adapter is not None,
@@ -46,13 +44,13 @@ class VllmAnswers:
         )
         outputs: list[Any] = engine.generate(
             [{"prompt_token_ids": list(question.token_ids or ())} for question in questions],
-            SamplingParams(
+            self._vllm.SamplingParams(
                 temperature=0.0,
                 max_tokens=self._max_new_tokens,
                 stop_token_ids=list(self._prepared.stop_token_ids),
                 detokenize=False,
             ),
-            lora_request=LoRARequest("tuned", 1, adapter) if adapter else None,
+            lora_request=self._vllm.lora.request.LoRARequest("tuned", 1, adapter) if adapter else None,
         )
         return [self._reply(output.outputs[0]) for output in outputs]
 
