@@ -21,6 +21,20 @@ Found = tuple[str, tuple[Span, ...]]
 _ROWS_AT_ONCE = 512
 
 
+def encode_conversations(
+    conversations: Sequence[Messages],
+    tokenizer: PreTrainedTokenizerBase,
+    *,
+    tools: Sequence[Tools] | None = None,
+    train_on: TrainOn = "all_assistant",
+    stop_tokens: Sequence[str] = (),
+    allow_missing_eot: bool = False,
+) -> list[Encoded | MaskRefused]:
+    """`encode_conversation` for many rows: one result a row, in order, a refusal where that would raise one."""
+    encoder = BatchEncoder(tokenizer, train_on, stop_tokens, allow_missing_eot)
+    return encoder.encode(conversations, tools)
+
+
 @dataclass
 class BatchEncoder:
     """One tokenizer and its options; the same result for every row as `encode_conversation`.
@@ -78,7 +92,9 @@ class BatchEncoder:
         if not chats:
             return texts
         try:
-            rendered = self.tokenizer.apply_chat_template([conversations[number] for number in chats], tokenize=False)
+            rendered = self.tokenizer.apply_chat_template(
+                [list(conversations[number]) for number in chats], tokenize=False
+            )
         except TEMPLATE_FAILURES:
             # One row that cannot be rendered spoils the batch: each is then rendered, and reported, by itself.
             return texts
