@@ -13,6 +13,9 @@ MIN_WORDS = 12
 MIN_COMMON_WORDS = 4
 """Different common words of a language that a text must hold."""
 
+MIN_LETTERS = 4
+"""Fewer letters of another script are symbols: a pi is no Greek."""
+
 _SCRIPTS: tuple[tuple[str, re.Pattern[str]], ...] = (
     ("ja", re.compile(r"[\u3040-\u30ff]")),
     ("ko", re.compile(r"[\uac00-\ud7af]")),
@@ -75,6 +78,6 @@ def _script(sample: str) -> str:
     letters = sum(map(str.isalpha, sample))
     for code, characters in _SCRIPTS:
         found = len(characters.findall(sample))
-        if found and (found >= letters / 3 or (code == "ja" and found >= letters / 10)):
+        if found >= MIN_LETTERS and (found >= letters / 3 or (code == "ja" and found >= letters / 10)):
             return code
     return ""

@@ -82,6 +82,7 @@ def test_text_without_turns_is_plain_text():
     )
 
 
+@pytest.mark.slow
 def test_t0_is_right_in_three_of_four_rows():
     rows = real_rows("t0.jsonl.gz", ("prompt",), "completion", extra=("template",))
     drawn = [repair(each).conversation for each in random.Random(3).sample(rows, 2_000)]

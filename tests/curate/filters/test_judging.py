@@ -14,6 +14,7 @@ from sftctl.curate.filters.refusal import Refusal
 from sftctl.curate.filters.role_leftovers import RoleLeftovers
 from sftctl.curate.filters.special_tokens import SpecialTokens
 from sftctl.curate.filters.truncation import PerhapsTruncated, Truncated
+from sftctl.curate.language import guess_language
 from sftctl.data.conversation import Conversation
 from tests.curate.filters.rows import NO_FACTS, reason, row
 
@@ -185,6 +186,25 @@ def test_a_language_that_the_source_does_not_have_is_flagged():
     assert language_reason(GERMAN, GERMAN) is None
     assert language_reason(question, GERMAN, OtherLanguage(expected=("en", "de"))) is None
     assert language_reason(question, PROSE, OtherLanguage(expected=("de",))) is None, "the prompt is English too"
+
+
+@pytest.mark.parametrize(
+    ("text", "language"),
+    [
+        (PROSE, "en"),
+        (GERMAN, "de"),
+        ("Le chat est dans la maison et il ne veut pas que nous partions avec les enfants pour une heure.", "fr"),
+        ("El perro está en la casa y los niños son muy felices por lo que su padre les dio para el día.", "es"),
+        ("Кошка спит на окне.", "ru"),
+        ("猫は窓で寝ています。", "ja"),
+        ("猫在窗户上睡觉。", "zh"),
+        ("π", "unknown"),
+        ("42", "unknown"),
+        ("for i in range(10):\n    x = x + i\n    print(x)\n    y = f(x)\n    z = g(y)", "unknown"),
+    ],
+)
+def test_languages_are_guessed_or_left_unknown(text, language):
+    assert guess_language(text) == language
 
 
 def test_an_answer_that_says_the_prompt_again():

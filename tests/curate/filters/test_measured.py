@@ -75,13 +75,17 @@ def kept(rows):
     return sum(judgement.action != "drop" for judgement in judgements) / len(rows)
 
 
-@pytest.mark.parametrize("name", ["gsm8k_train.jsonl.gz", "gsm8k_test.jsonl.gz"])
+@pytest.mark.parametrize("name", ["gsm8k_test.jsonl.gz", pytest.param("gsm8k_train.jsonl.gz", marks=pytest.mark.slow)])
 def test_every_worked_sum_is_kept(name):
     assert kept(real_rows(name, ("question",), "answer")) == 1
 
 
 @pytest.mark.parametrize(
-    ("name", "response"), [("codealpaca_new.jsonl.gz", "output"), ("gpteacher_codegen.jsonl.gz", "response")]
+    ("name", "response"),
+    [
+        ("codealpaca_new.jsonl.gz", "output"),
+        pytest.param("gpteacher_codegen.jsonl.gz", "response", marks=pytest.mark.slow),
+    ],
 )
 def test_code_is_kept(name, response):
     assert kept(real_rows(name, ("instruction", "input"), response)) >= 0.99
