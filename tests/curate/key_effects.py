@@ -7,6 +7,7 @@ from typing import Any
 
 from sftctl.errors import SftctlError
 from tests.curate.conversations import made_up_rows, read_jsonl, run_curate, write_rows
+from tests.curate.filters.filter_effects import RECIPE_KEY_EFFECTS
 from tests.key_effect import KeyEffect
 
 Observe = Callable[[Any, Path], Any]
@@ -125,6 +126,7 @@ def _share(value: Any, folder: Path) -> Any:
 
 
 KEY_EFFECTS = [
+    *RECIPE_KEY_EFFECTS,
     KeyEffect("curate.sources.share", 0.25, 0.75, _share),
     KeyEffect("curate.on_control_tokens", "reject", "keep", _on_control_tokens),
     KeyEffect("curate.max_bad_fraction", 0.01, 0.5, _max_bad_fraction),
