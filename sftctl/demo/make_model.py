@@ -1,6 +1,6 @@
 """Makes the tiny model and its tokenizer: `python -m sftctl.demo.make_model [STEPS]`.
 
-One thread, so that the weights come out the same on one machine. About 20 CPU minutes.
+One thread, so that the weights come out the same on one machine. About 12 CPU minutes.
 """
 
 import itertools
