@@ -2,7 +2,7 @@
 
 import hashlib
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -34,6 +34,7 @@ class HeldOut:
     absent_rows: int
     groups: int
     largest_group: int
+    warnings: tuple[str, ...]
 
 
 def hold_out(corpus: Corpus, carried: Carried, config: CurateConfig) -> HeldOut:
@@ -61,6 +62,7 @@ def hold_out(corpus: Corpus, carried: Carried, config: CurateConfig) -> HeldOut:
         absent_rows=len(carried.absent),
         groups=len({int(corpus.groups[position]) for position in positions}),
         largest_group=drawn.largest_group,
+        warnings=drawn.warnings,
     )
 
 
@@ -70,6 +72,7 @@ class Drawn:
 
     rows: list[int]
     largest_group: int
+    warnings: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +118,18 @@ def draw_held_out(
                 taken_of_role.update(group.by_role)
                 taken_of_source.update(group.by_source)
     rows = sorted(row for group in drawn.values() for row in group.rows)
-    return Drawn(rows, max((len(group.rows) for group in found), default=0))
+    largest = max((len(group.rows) for group in found), default=0)
+    return Drawn(rows, largest, tuple(_shortages(taken_of_role, role_quota, largest)))
+
+
+def _shortages(taken: Mapping[SourceRole, int], quota: Mapping[SourceRole, int], largest: int) -> Iterator[str]:
+    for role, rows in quota.items():
+        if taken[role] < 0.9 * rows:
+            yield (
+                f"{taken[role]} of {rows} {role} rows are held out: the others are near copies of each other in groups "
+                f"of up to {largest} rows, larger than a tenth of the quota. Raise curate.hold_out.rows or "
+                "curate.near_duplicates.threshold"
+            )
 
 
 def _groups(conversations: Sequence[Conversation], groups: Sequence[int]) -> list[Group]:

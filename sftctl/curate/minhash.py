@@ -17,8 +17,8 @@ MIN_RECALL = 0.999
 
 TEXTS_PER_BLOCK = 20_000
 
-MAX_NEIGHBOURS = 500
-"""In a larger bucket a text is compared with so many that follow it: the cost stays linear in the texts."""
+PAIRS_PER_BAND = 20_000_000
+"""Where the buckets of a band hold more, a text is compared with the next few of its bucket: the cost stays linear."""
 
 _SEED = 1
 
@@ -72,12 +72,15 @@ def _digests(hashes: Hashes, starts: NDArray[np.int64]) -> NDArray[np.uint32]:
 
 
 def _pairs_within(buckets: Hashes, texts: NDArray[np.int64]) -> Pairs:
-    """Every two texts of a bucket, or each with its next `MAX_NEIGHBOURS` in a large one."""
+    """Every two texts of a bucket; each with the next few only, where there are more than `PAIRS_PER_BAND`."""
     order = np.argsort(buckets, kind="stable")
     buckets, texts = buckets[order], texts[order]
+    sizes = np.unique(buckets, return_counts=True)[1]
+    few = max(1, PAIRS_PER_BAND // max(len(texts), 1))
+    most = len(texts) if (sizes * (sizes - 1) // 2).sum() <= PAIRS_PER_BAND else few
     firsts, seconds = [np.zeros(0, dtype=np.int64)], [np.zeros(0, dtype=np.int64)]
     alive = np.arange(len(texts))
-    for distance in range(1, MAX_NEIGHBOURS + 1):
+    for distance in range(1, most + 1):
         alive = alive[alive + distance < len(texts)]
         alive = alive[buckets[alive] == buckets[alive + distance]]
         if len(alive) == 0:

@@ -57,7 +57,7 @@ def curate(
         rows=read.rows,
         decisions=[decision for step in steps for decision in step.decisions],
         notes=Notes(flags=narrowed.filtered.flags, repairs=read.repairs, scores=narrowed.quality.scores),
-        warnings=narrowed.filtered.warnings,
+        warnings=(*held_out.warnings, *narrowed.filtered.warnings),
         held_out=held_out,
         near_copies_in_training=len(leaks),
         training=mixed.rows,

@@ -9,18 +9,20 @@ TEXTS_PER_BATCH = 1024
 
 
 def count_tokens(tokenizer: Prepared, texts: Sequence[str]) -> list[int]:
-    """Tokens of each text, without special tokens."""
+    """Tokens of each text, without special tokens; equal texts (labels) are tokenised once."""
+    distinct = list(dict.fromkeys(texts))
     counts: list[int] = []
-    for first in range(0, len(texts), TEXTS_PER_BATCH):
+    for first in range(0, len(distinct), TEXTS_PER_BATCH):
         batch = tokenizer.tokenizer(
-            list(texts[first : first + TEXTS_PER_BATCH]),
+            distinct[first : first + TEXTS_PER_BATCH],
             add_special_tokens=False,
             return_attention_mask=False,
             return_token_type_ids=False,
             verbose=False,
         )
         counts += map(len, batch["input_ids"])
-    return counts
+    count_of = dict(zip(distinct, counts, strict=True))
+    return [count_of[text] for text in texts]
 
 
 def count_response_tokens(tokenizer: Prepared, conversations: Sequence[Conversation]) -> dict[str, int]:

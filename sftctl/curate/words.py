@@ -92,9 +92,10 @@ def split_words(texts: Sequence[str]) -> Words:
     hashes: list[Hashes] = []
     lengths: list[NDArray[np.int64]] = []
     for block in _blocks(texts):
-        found = _hash_block(block)
-        hashes.append(found.hashes)
-        lengths.append(found.lengths)
+        pieces = _pieces(block[0]) if len(block) == 1 else [block]
+        found = [_hash_block(piece) for piece in pieces]
+        hashes += [words.hashes for words in found]
+        lengths.append(found[0].lengths if len(found) == 1 else np.array([sum(len(words.hashes) for words in found)]))
     starts = np.zeros(len(texts) + 1, dtype=np.int64)
     if hashes:
         np.cumsum(np.concatenate(lengths), out=starts[1:])
@@ -112,6 +113,17 @@ def _blocks(texts: Sequence[str]) -> Iterator[list[str]]:
             block, size = [], 0
     if block:
         yield block
+
+
+def _pieces(text: str) -> Iterator[list[str]]:
+    """A long text cut between words, so that the working memory does not grow with it."""
+    start = 0
+    while True:
+        space = text.find(" ", start + CHARACTERS_PER_BLOCK)
+        yield [text[start : space if space >= 0 else len(text)]]
+        if space < 0:
+            return
+        start = space
 
 
 def _hash_block(texts: list[str]) -> Words:

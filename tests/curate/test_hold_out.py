@@ -69,6 +69,13 @@ def test_a_group_larger_than_a_tenth_of_the_quota_stays_in_training():
         assert not set(range(5)) & set(rows)
 
 
+def test_groups_too_large_to_hold_out_are_told(tmp_path):
+    write_rows(tmp_path / "rows.jsonl", passages(2, 30))
+    result = run_curate(tmp_path, hold_out={"rows": 10})
+    assert result.hold_out.rows == 0
+    assert "0 of 10 domain rows are held out" in result.warnings[0]
+
+
 def test_at_most_a_fifth_of_a_role_is_held_out():
     assert len(draw(list(range(50)), 200)) == 10
 

@@ -7,10 +7,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from sftctl.curate import minhash
 from sftctl.curate.config import NearDuplicatesConfig
 from sftctl.curate.corpus import index_corpus
 from sftctl.curate.minhash import rows_per_band
-from sftctl.curate.near_copies import corpus_sets
+from sftctl.curate.near_copies import corpus_sets, near_copy_groups
 from sftctl.curate.near_duplicates import (
     NearDuplicates,
     choose_removals,
@@ -82,6 +83,16 @@ def test_minhash_finds_only_true_pairs_and_nearly_all():
     found = found_pairs(prompts, responses, method="minhash", scope="prompt", max_shingle_rows=10**9)
     assert found <= expected
     assert len(found) >= 0.99 * len(expected) > 200
+
+
+def test_a_bucket_of_everything_costs_no_more_than_its_share(monkeypatch):
+    texts = [f"{LONG.format('May')} {LONG.format('June')} number {n}" for n in range(300)]
+    sets = corpus_sets(CorpusWords(split_words(texts), split_words(["a"] * 300)), 5)
+    monkeypatch.setattr(minhash, "PAIRS_PER_BAND", 3000)
+    blocks = list(minhash.candidate_blocks(sets.prompts, 0.8))
+    assert max(len(block) for block in blocks) <= 3000
+    # Neighbours are enough to see that all are one group.
+    assert len(set(near_copy_groups(sets, 0.8, "minhash").tolist())) == 1
 
 
 def test_bands_follow_the_threshold():

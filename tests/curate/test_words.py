@@ -56,6 +56,17 @@ def test_blocks_change_nothing(monkeypatch):
     np.testing.assert_array_equal(whole.starts, parts.starts)
 
 
+def test_a_text_longer_than_a_block_is_cut_between_words(monkeypatch):
+    text = " ".join(f"word{n}" for n in range(60))
+    whole = split_words([text, "a b"])
+    monkeypatch.setattr(module, "CHARACTERS_PER_BLOCK", 50)
+    module._usual_powers.cache_clear()
+    parts = split_words([text, "a b"])
+    module._usual_powers.cache_clear()
+    np.testing.assert_array_equal(whole.hashes, parts.hashes)
+    assert parts.lengths.tolist() == [60, 2]
+
+
 def test_whole_is_the_prompt_then_the_response():
     words = CorpusWords(split_words(["a b", "c"]), split_words(["d", "e f"])).whole()
     assert words.of(0).tolist() == split_words(["a b d"]).of(0).tolist()
