@@ -86,9 +86,10 @@ def _generated(key: str, read: Any) -> Any:
     """The stage on the built-in model."""
 
     def observe(value: Any, folder: Path) -> Any:
-        rows = _rows(folder, 12 if key == "best_of" else 6)
-        options = {"tuned": "builtin:tiny", "held_out": rows, "prompts": 12, "max_new_tokens": 3}
-        return read(run_eval({**options, key: value}, folder / "run"))
+        lines = (paths.data_folder() / "held_out.jsonl").read_text(encoding="utf-8").splitlines(keepends=True)
+        (folder / "rows.jsonl").write_text("".join(lines[: 12 if key == "best_of" else 2]), encoding="utf-8")
+        options = {"tuned": "builtin:tiny", "held_out": str(folder / "rows.jsonl"), "max_new_tokens": 3}
+        return read(run_eval({**options, "prompts": 12, key: value}, folder / "run"))
 
     return observe
 

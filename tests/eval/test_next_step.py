@@ -1,0 +1,78 @@
+"""Next-step advice: each action only with the figures that say so."""
+
+import pytest
+
+from sftctl.eval.next_step import Findings, next_step
+from sftctl.eval.result import BehaviourFigure, BestOf, Bounds, Difference, Gate, LossFigure, NotMeasured
+
+
+def _gate(section, verdict, name="gate"):
+    return Gate(name=name, section=section, verdict=verdict, message="figures")
+
+
+def _findings(gates, **more):
+    empty = {"losses": (), "behaviours": (), "benchmarks": (), "drift": (), "best_of": None, "not_measured": ()}
+    return Findings(gates=gates, **{**empty, **more})
+
+
+def _behaviour(name, check):
+    nothing = dict.fromkeys(("base", "tuned", "difference", "mcnemar_p", "max_rate", "min_rate", "max_delta"))
+    return BehaviourFigure(id=name, check=check, wanted=True, lost=0, gained=0, **nothing)
+
+
+def _best_of(gap):
+    difference = Difference(value=gap, standard_error=0.05, interval=Bounds(low=0, high=0.4), p=0.01, items=40)
+    return BestOf(samples=4, prompts=40, greedy=0.5, best=0.5 + gap, difference=difference)
+
+
+def _loss(kind, group, tuned):
+    return LossFigure(
+        group=group,
+        kind=kind,
+        rows=9,
+        tokens=90,
+        base=3.0,
+        tuned=tuned,
+        base_perplexity=20.0,
+        tuned_perplexity=9.0,
+        difference=None,
+    )
+
+
+WRONG_FIGURES = _gate("behaviour", "fail", "figures: at least 80 %")
+WRONG_STYLE = _gate("behaviour", "fail", "no-apology: at most 2 %")
+NOT_RUN = NotMeasured(name="mmlu", reason="empty", asked=True)
+BEHAVIOURS = (_behaviour("figures", "numbers_match"), _behaviour("no-apology", "preset"))
+
+
+@pytest.mark.parametrize(
+    ("gates", "more", "action"),
+    [
+        ([_gate("held-out", "pass")], {}, "good_enough"),
+        ([_gate("held-out", "inconclusive")], {}, "measure_more"),
+        ([], {}, "measure_more"),
+        ([_gate("measurement", "inconclusive")], {"not_measured": [NOT_RUN]}, "fix_measurement"),
+        ([_gate("benchmark", "investigate")], {}, "reduce_forgetting"),
+        ([_gate("general", "fail"), WRONG_FIGURES], {}, "reduce_forgetting"),
+        ([WRONG_FIGURES], {"best_of": _best_of(0.2)}, "preference_tuning"),
+        ([WRONG_FIGURES], {"best_of": _best_of(0.2), "flattened": False}, "more_or_better_data"),
+        ([WRONG_FIGURES], {"best_of": _best_of(0.02)}, "more_or_better_data"),
+        ([WRONG_STYLE], {"best_of": _best_of(0.2)}, "more_or_better_data"),
+        ([_gate("judge", "pass")], {"loses_to_reference": "loses 70 %", "best_of": _best_of(0.2)}, "preference_tuning"),
+    ],
+)  # fmt: skip
+def test_action_follows_the_figures(gates, more, action):
+    step = next_step(_findings(gates, behaviours=BEHAVIOURS, **more))
+    assert step.action == action
+    assert step.evidence
+
+
+def test_more_data_names_the_kind_that_is_weakest():
+    losses = [_loss("source", "fees", 0.4), _loss("source", "cards", 1.9)]
+    step = next_step(_findings([WRONG_FIGURES], behaviours=BEHAVIOURS, losses=losses))
+    assert "source cards (loss 1.90 on 9 rows, the highest)" in step.advice
+
+
+def test_the_evidence_holds_both_rates_of_best_of_n():
+    step = next_step(_findings([WRONG_FIGURES], behaviours=BEHAVIOURS, best_of=_best_of(0.2)))
+    assert step.evidence[-1] == "best of 4 samples is right for 70 % of 40 prompts, greedy for 50 %"
