@@ -2,9 +2,8 @@
 
 import json
 import types
-from typing import Any, get_args, get_origin
+from typing import Annotated, Any, get_args, get_origin
 
-import typer
 from pydantic import BaseModel
 from pydantic_core import PydanticUndefined
 from typer.main import get_command
@@ -64,7 +63,7 @@ def kind_of(annotation: Any) -> str:
     origin, arguments = get_origin(annotation), get_args(annotation)
     if origin is types.UnionType or str(origin) == "typing.Union":
         return " or ".join(dict.fromkeys(kind_of(part) for part in arguments))
-    if str(origin) == "typing.Annotated":
+    if origin is Annotated:
         return kind_of(arguments[0])
     if str(origin) == "typing.Literal":
         return ", ".join(str(value) for value in arguments)
@@ -95,8 +94,7 @@ def commands_reference() -> str:
     """Every command with its arguments and options, and the exit codes."""
     lines = [HEAD, "# Commands\n"]
     for name, command in get_command(app).commands.items():  # type: ignore[attr-defined]
-        context = typer.Context(command, info_name=f"sftctl {name}")
-        arguments = " ".join(p.make_metavar(context) for p in command.params if p.param_type_name == "argument")
+        arguments = " ".join(str(p.metavar) for p in command.params if p.param_type_name == "argument")
         lines += [f"## sftctl {name} {arguments}".rstrip() + "\n", f"{command.help}\n"]
         for option in (parameter for parameter in command.params if parameter.param_type_name == "option"):
             lines.append(f"- `{', '.join(option.opts)}`: {option.help}")
