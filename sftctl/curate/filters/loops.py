@@ -62,14 +62,13 @@ class Loops(Rule):
             if self._loops(unnumbered, len(unnumbered), 1):
                 return "loop_at_end"
             # Numbers that change from one repeat to the next are often the content: a table, a scale, addresses.
+            # Such a list ends where it means to; a model that counts for ever is cut off.
             counted = _NUMBER.sub("0", unnumbered)
-            if self._loops(counted, len(counted), 6):
+            if not _ends_neatly(counted) and self._loops(counted, len(counted), 6):
                 return "loop_at_end"
         for share in _INNER_ANCHORS:
-            if not _recurs(tail, int(share * len(tail)), self.min_repeats):
-                continue
-            counted = _NUMBER.sub("0", tail)
-            if self._loops(counted, int(share * len(counted)), 4):
+            anchor = int(share * len(tail))
+            if _recurs(tail, anchor, self.min_repeats) and self._loops(tail, anchor, 4):
                 return "loop_inside"
         return "loop_by_zlib" if self._says_nothing_new(text) else None
 
@@ -86,6 +85,8 @@ class Loops(Rule):
         unit = text[before:start]
         if len(_LETTER.findall(unit)) >= period / 3:
             return True
+        if strictness > 1 and "0" in unit:
+            return False
         # Rows of a table or a drawing repeat; twenty in a row, and long, are more than a drawing needs.
         return covered >= 4 * self.min_characters and covered >= 20 * period and not _RULING.fullmatch(unit)
 
@@ -95,9 +96,27 @@ class Loops(Rule):
         data = text.encode("utf-8", "surrogatepass")
         if len(zlib.compress(data, 1)) >= self.max_zlib_ratio * len(data):
             return False
+        if _counts_up(text):
+            return False
         # Padding of tables shrinks to nothing and says nothing about the words.
         data = _SPACES.sub(b" ", data)
         return len(data) >= self.min_zlib_characters and len(zlib.compress(data, 1)) < self.max_zlib_ratio * len(data)
+
+
+def _ends_neatly(counted: str) -> bool:
+    """At the end of a sentence or of a bracket, or with a whole line like one before it."""
+    return counted[-1] in ".!?)]}\"'`>|;" or _ends_with_a_known_line(counted)
+
+
+def _ends_with_a_known_line(counted: str) -> bool:
+    *lines, last = counted[-2_000:].split("\n")
+    return last in lines[1:]
+
+
+def _counts_up(text: str) -> bool:
+    """A listing whose lines differ in their numbers only, and that ends with a whole line: test data, addresses."""
+    tail = text[-2_000:].rstrip()
+    return not _ends_with_a_known_line(tail) and _ends_with_a_known_line(_NUMBER.sub("0", tail))
 
 
 def _recurs(text: str, end: int, times: int) -> bool:

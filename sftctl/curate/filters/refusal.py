@@ -59,6 +59,8 @@ class Refusal(Rule):
     )
 
     def judge(self, conversation: Conversation, facts: CorpusFacts) -> str | None:
+        if conversation.is_plain_text:
+            return None
         for text in responses(conversation):
             start = text[:_START_CHARACTERS].replace("’", "'").lstrip().lower()
             if any(mark in start for mark in _MARKS) and _REFUSES.search(start):

@@ -9,13 +9,13 @@ from sftctl.curate.facts import CorpusFacts
 from sftctl.curate.filters.rule import Action, Rule, responses
 from sftctl.data.conversation import Conversation
 
-_TEMPLATE_HEADING = re.compile(r"^#{2,3} ?(?:Instruction|Response|Input|Human|User|Assistant)\b ?:", re.MULTILINE)
+_TEMPLATE_HEADING = re.compile(r"^#{2,3} ?(?:Instruction|Human|User|Assistant) ?:", re.MULTILINE)
 _ROLE_HEADING = re.compile(r"^(?:Human|User|Assistant|AI|Agent|Bot|Question|Q) ?:", re.MULTILINE)
 _USER_TURN = re.compile(r"\n[ \t]*\n ?(?:Human|User): ?\S")
 _HEADING_AT_END = re.compile(r"\n(?:Human|User|Assistant):\s*\Z|[^\n]{20,}\n+(?:Human|User)\s*\Z")
 
 
-_NAMES = ("Instruction", "Response", "Input", "Human", "User", "Assistant")
+_NAMES = ("Instruction", "Human", "User", "Assistant")
 _HEADINGS = ("User", "Human", "User:", "Human:", "Assistant:")
 _END_CHARACTERS = 100
 
@@ -27,6 +27,8 @@ class RoleLeftovers(Rule):
     action: Action = Field("drop", description="drop the row, flag it in the report, or off")
 
     def judge(self, conversation: Conversation, facts: CorpusFacts) -> str | None:
+        if conversation.is_plain_text:
+            return None
         for text in responses(conversation):
             if _template_heading(text) and not _template_heading(conversation.prompt):
                 return "template_heading_inside"

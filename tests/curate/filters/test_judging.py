@@ -71,6 +71,26 @@ def test_loops(response, expected):
     assert reason(Loops(), "Tell me.", response) == expected
 
 
+LISTINGS = {
+    "inserts": "\n".join(f"INSERT INTO users VALUES ({n}, 'user{n}', 'user{n}@x.org');" for n in range(200)),
+    "addresses": "\n".join(f"https://example.org/item/{n}" for n in range(100)),
+    "sums": "\n".join(f"7 x {n} = {7 * n}" for n in range(1, 121)),
+    "numbers": ", ".join(str(n) for n in range(2, 3000, 2)),
+    "tests": "\n\n".join(f"def test_add_{n}():\n    assert add({n}, 1) == {n + 1}" for n in range(30)),
+    "table": "\n".join(f"| {n} | {n * n} | {n**3} |" for n in range(150)),
+}
+
+
+@pytest.mark.parametrize("name", LISTINGS)
+def test_listings_that_count_are_no_loops(name):
+    assert reason(Loops(), "Make test data.", LISTINGS[name]) is None
+
+
+def test_a_listing_that_counts_until_it_is_cut_off_is_a_loop():
+    turns = "\n".join(f"{n}. Turn left onto Elm Street\n{n + 1}. Turn right onto Oak Street" for n in range(1, 99, 2))
+    assert reason(Loops(), "How do I get there?", turns + "\n99. Turn le") == "loop_at_end"
+
+
 def test_repetition_that_was_asked_for_is_no_loop():
     text = "I must not talk. " * 50
     assert reason(Loops(), "Write: I must not talk, 50 times", text) is None
