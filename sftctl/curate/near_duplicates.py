@@ -12,7 +12,7 @@ from sftctl.curate.config import NearDuplicatesConfig
 from sftctl.curate.corpus import Corpus
 from sftctl.curate.near_copies import CorpusSets, candidates, choose_method, equal_sets
 from sftctl.curate.result import NearDuplicatesReport
-from sftctl.curate.shingles import ShingleSets, side_by_side, without_boilerplate
+from sftctl.curate.shingles import ShingleSets, row_starts, side_by_side, without_boilerplate
 from sftctl.curate.similar_pairs import Pairs, Texts, joined_pairs, reaches, similarities
 from sftctl.curate.verdicts import Decision
 
@@ -158,7 +158,7 @@ def _on_side(sets: ShingleSets, pairs: Pairs) -> NDArray[np.float64]:
 def _only(sets: ShingleSets, chosen: NDArray[np.bool_]) -> ShingleSets:
     """Empty sets for the rows that are not chosen."""
     stays = np.repeat(chosen, np.diff(sets.matrix.indptr))
-    starts = np.concatenate([[0], np.cumsum(np.where(chosen, np.diff(sets.matrix.indptr), 0))])
+    starts = row_starts(np.where(chosen, np.diff(sets.matrix.indptr), 0))
     matrix = sparse.csr_array((sets.matrix.data[stays], sets.matrix.indices[stays], starts), shape=sets.matrix.shape)
     return ShingleSets(matrix, np.where(chosen, sets.sizes, 0))
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -46,7 +47,7 @@ def shingle_sets(words: Words, ngram: int) -> ShingleSets:
 
 def _rarest_first(rows: NDArray[np.int32], counts: NDArray[np.int64], texts: int) -> sparse.csr_array:
     """From texts listed shingle by shingle to one sorted row a text."""
-    starts = np.concatenate([[0], np.cumsum(counts)])
+    starts = row_starts(counts)
     by_shingle = sparse.csc_array((np.ones(len(rows), dtype=np.int8), rows, starts), shape=(texts, len(counts)))
     # Transposing a matrix whose columns come in order gives rows in order, without a sort.
     by_text = by_shingle[:, np.argsort(counts, kind="stable")].tocsr()
@@ -108,6 +109,12 @@ def _row_bits(texts: int) -> int:
     return max(16, texts.bit_length())
 
 
+def row_starts(lengths: NDArray[np.int64]) -> NDArray[np.signedinteger[Any]]:
+    """Where each row of a sparse matrix starts; in 32 bits where they do, which halves memory and time."""
+    starts: NDArray[np.int64] = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
+    return starts.astype(np.int32) if starts[-1] < 1 << 31 else starts
+
+
 def without_boilerplate(sets: ShingleSets, max_rows: int) -> ShingleSets:
     """Shingles in more than `max_rows` texts do not count, except in a text that would keep fewer than half."""
     matrix = sets.matrix
@@ -117,7 +124,7 @@ def without_boilerplate(sets: ShingleSets, max_rows: int) -> ShingleSets:
     dropped = np.bincount(row_of[common], minlength=matrix.shape[0])
     counts_all = (sets.sizes - dropped) * 2 < sets.sizes
     stays = ~common | counts_all[row_of]
-    starts = np.concatenate([[0], np.cumsum(np.bincount(row_of[stays], minlength=matrix.shape[0]))])
+    starts = row_starts(np.bincount(row_of[stays], minlength=matrix.shape[0]))
     kept = sparse.csr_array((matrix.data[stays], matrix.indices[stays], starts), shape=matrix.shape)
     return ShingleSets(kept, np.where(counts_all, sets.sizes, sets.sizes - dropped))
 

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from sftctl.curate.shingles import ShingleSets
+from sftctl.curate.shingles import ShingleSets, row_starts
 
 PRODUCTS_PER_BLOCK = 20_000_000
 """Multiplications in one block of the join: bounds the memory of its result."""
@@ -72,7 +72,7 @@ def _prefixes(sets: ShingleSets, threshold: float) -> sparse.csr_array:
     shared = np.diff(matrix.indptr)
     needed = sets.sizes - np.ceil(threshold * sets.sizes - _ROUNDING).astype(np.int64) + 1
     lengths = np.clip(needed - (sets.sizes - shared), 0, shared)
-    starts = np.concatenate([[0], np.cumsum(lengths)])
+    starts = row_starts(lengths)
     indices = matrix.indices[np.arange(starts[-1]) + np.repeat(matrix.indptr[:-1] - starts[:-1], lengths)]
     return sparse.csr_array((np.ones(len(indices), dtype=np.int32), indices, starts), shape=matrix.shape)
 
