@@ -9,7 +9,7 @@ from transformers import PreTrainedTokenizerBase
 from sftctl.data.conversation import PLAIN_TEXT_ROLE
 from sftctl.tokenization.config import TrainOn
 from sftctl.tokenization.encode import Encoded, plain_text, refuse_missing_eot, tokenise
-from sftctl.tokenization.layout import Layout, Shape, learn_layout, shape_of
+from sftctl.tokenization.layout import Layout, Shape, cores_of, learn_layout, shape_of
 from sftctl.tokenization.literals import searched_literals
 from sftctl.tokenization.refusal import MaskRefused
 from sftctl.tokenization.rendering import TEMPLATE_FAILURES, Messages, Renderer, find_atoms
@@ -118,7 +118,7 @@ class BatchEncoder:
     def _spans(self, messages: Messages, tools: Tools, text: str, render: Renderer) -> Found:
         """The rendering and its spans; a rendering of its own where the slow way had to look again."""
         shape = shape_of(messages, tools, self._literals)
-        cores = [str(message.get("content") or "").strip() for message in messages]
+        cores = cores_of(messages) if shape is not None else []
         keys = [] if shape is None else [shape, (shape, cores[0])]
         for key in keys:
             layout = self._layouts.get(key)
@@ -128,8 +128,8 @@ class BatchEncoder:
         self.rows_the_slow_way += 1
         marked = find_spans(messages, render, self._atoms, self._stops)
         # A first message that the template rewrites, often a system message, is learned by its own words.
-        for key, contents in zip(keys, (cores, ["", *cores[1:]]), strict=False):
-            learned = learn_layout(marked, contents)
+        for skipped, key in enumerate(keys):
+            learned = learn_layout(marked, messages, render, skipped=skipped)
             if learned is not None:
                 self._layouts[key] = learned
                 break

@@ -100,12 +100,15 @@ def tokenise(
 def _labels(input_ids: list[int], offsets: Sequence[tuple[int, int]], spans: Sequence[Span]) -> list[int]:
     labels = [IGNORED] * len(input_ids)
     for span in spans:
-        # Offsets only grow, so the tokens of a span are found by halving, and looked at near its edges.
-        position = bisect_left(offsets, (span.start, 0))
-        while position < len(offsets) and offsets[position][0] <= span.end:
-            first, last = offsets[position]
-            # A token of no width stands behind a space that its offsets leave out.
-            if last <= span.end and (first < last or span.start < first):
-                labels[position] = input_ids[position]
-            position += 1
+        # Offsets only grow, so the tokens of a span are found by halving, and looked at near its edges only.
+        first = bisect_left(offsets, (span.start, 0))
+        last = bisect_left(offsets, (span.end, 0), first)
+        while first < last and offsets[first] == (span.start, span.start):
+            # A token of no width stands behind a space that its offsets leave out: here, behind one of the prompt.
+            first += 1
+        while first < last and offsets[last - 1][1] > span.end:
+            last -= 1
+        while span.start < span.end and last < len(offsets) and offsets[last] == (span.end, span.end):
+            last += 1
+        labels[first:last] = input_ids[first:last]
     return labels

@@ -1,21 +1,26 @@
-"""What a template writes around the contents of one shape of conversation: learned once, checked on every row."""
+"""What a template writes around the texts of one shape of conversation: learned once, checked on every row."""
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any, NamedTuple
 
-from sftctl.tokenization.marking import Place
-from sftctl.tokenization.rendering import Messages
+from sftctl.tokenization.fields import FIRST_SENTINEL, call_shapes, core, fields_of, mark_field_ends
+from sftctl.tokenization.rendering import Messages, Renderer
 from sftctl.tokenization.spans import Marked, Span
 
 Shape = tuple[Any, ...]
-"""Everything of a row that may change what its template writes, besides the contents themselves."""
+"""Everything of a row that may change what its template writes, besides the texts themselves."""
+
+# Values of these only show in the text between the fields, which is compared.
+_COMPARED_KEYS = frozenset({"role", "content", "reasoning_content", "tool_calls", "tool_call_id", "name"})
+_SENTINEL = re.compile("[\U00100000-\U0010fffd]")
 
 
 class Anchor(NamedTuple):
-    """A position in a rendering: so many characters into the gap behind the `gap`-th content."""
+    """A position in a rendering: so many characters behind the start of the `gap`-th gap."""
 
     gap: int
     offset: int
@@ -28,36 +33,39 @@ class _Turn:
     end: Anchor
     has_eot: bool
     diverges: bool
+    field: int
+    """The field that the turn starts in or before, by its place in `order`."""
     opening: str
-    """What the content must begin with: the part of it that the generation prompt writes, most often nothing."""
+    """What that field must begin with: the part of it that the generation prompt writes, most often nothing."""
     unlike: str
-    """What the content must not go on with: there, inference and rendering would part later."""
+    """What that field must not go on with: there, inference and rendering would part later."""
 
-    def fits(self, core: str) -> bool:
-        return core.startswith(self.opening) and not (self.unlike and core.startswith(self.opening + self.unlike))
+    def fits(self, texts: Sequence[str]) -> bool:
+        if self.field >= len(texts):
+            return True
+        text = texts[self.field]
+        return text.startswith(self.opening) and not (self.unlike and text.startswith(self.opening + self.unlike))
 
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """The text of every gap between contents, and where in the gaps the turns start and end."""
+    """The text of every gap between fields, and where in the gaps the turns start and end."""
 
     gaps: tuple[str, ...]
     order: tuple[int, ...]
     turns: tuple[_Turn, ...]
 
     def spans(self, text: str, cores: Sequence[str]) -> tuple[Span, ...] | None:
-        """The spans of a row of this shape; None where its rendering is not these gaps around its own contents."""
-        contents = [cores[number] for number in self.order]
+        """The spans of a row of this shape; None where its rendering is not these gaps around its own texts."""
+        texts = [cores[number] for number in self.order]
         pieces = [self.gaps[0]]
-        for content, gap in zip(contents, self.gaps[1:], strict=True):
-            pieces += (content, gap)
-        if "".join(pieces) != text:
-            return None
-        if not all(turn.fits(cores[turn.message]) for turn in self.turns):
+        for own, gap in zip(texts, self.gaps[1:], strict=True):
+            pieces += (own, gap)
+        if "".join(pieces) != text or not all(turn.fits(texts) for turn in self.turns):
             return None
         starts = [0]
-        for content, gap in zip(contents, self.gaps[:-1], strict=True):
-            starts.append(starts[-1] + len(gap) + len(content))
+        for own, gap in zip(texts, self.gaps[:-1], strict=True):
+            starts.append(starts[-1] + len(gap) + len(own))
         return tuple(
             Span(
                 turn.message,
@@ -71,61 +79,66 @@ class Layout:
 
 
 def shape_of(messages: Messages, tools: Sequence[Mapping[str, Any]] | None, literals: Sequence[str]) -> Shape | None:
-    """The shape of a row; None for one that carries more than roles and text, which is encoded the slow way."""
-    parts: list[Any] = [json.dumps(list(tools), sort_keys=False) if tools else None]
-    folded = "\0".join([str(message.get("content")) for message in messages]).casefold() if literals else ""
-    present = [literal for literal in literals if literal in folded]
+    """The shape of a row; None for one that carries what has no place in it, which is encoded the slow way."""
+    parts: list[Any] = [json.dumps(list(tools)) if tools else None]
     for message in messages:
-        content = message.get("content")
-        if not isinstance(content, str) or any(
-            value and key not in ("role", "content") for key, value in message.items()
-        ):
+        if not isinstance(message.get("content") or "", str) or not _COMPARED_KEYS.issuperset(message):
             return None
-        core = content.strip()
-        lead = content[: content.find(core)] if core else content
-        trail = content[len(lead) + len(core) :]
-        occurring = tuple(literal for literal in present if literal in content.casefold()) if present else ()
-        parts.append((message["role"], len(message), lead, trail, bool(core), occurring))
+        fields = fields_of(message)
+        parts.append((message["role"], tuple(message), call_shapes(message.get("tool_calls"))))
+        parts.append(tuple([_field_shape(text, literals) for text in fields]))
     return tuple(parts)
 
 
-def learn_layout(marked: Marked, cores: Sequence[str]) -> Layout | None:
-    """The layout of a row that was masked the slow way; None where a content is not rendered as it is."""
-    placed = [(place, number) for number, place in enumerate(marked.places) if cores[number]]
-    edges = sorted(_edges(place, marked.text, cores[number], number) for place, number in placed)
-    if any(start < 0 for start, _, _ in edges):
-        return None
-    if any(end > start for (_, end, _), (start, _, _) in pairwise(edges)):
+def _field_shape(text: str, literals: Sequence[str]) -> tuple[Any, ...]:
+    inner = core(text)
+    lead = text[: text.find(inner)] if inner else text
+    folded = text.casefold() if literals else ""
+    occurring = tuple([word for word in literals if word in folded])
+    return lead, text[len(lead) + len(inner) :], bool(inner), occurring
+
+
+def cores_of(messages: Messages) -> list[str]:
+    """The fields of all messages without their edge whitespace, in order."""
+    return [core(text) for message in messages for text in fields_of(message)]
+
+
+def learn_layout(marked: Marked, messages: Messages, render: Renderer, *, skipped: int = 0) -> Layout | None:
+    """The layout of a row that was masked the slow way; None where a field is not rendered as it is, once.
+
+    The fields of the first `skipped` messages are taken for the template's own text.
+    """
+    cores = cores_of(messages)
+    edges = _field_edges(marked.text, cores, render.or_none(mark_field_ends(messages, skipped)))
+    if edges is None or any(end > start for (_, end, _), (start, _, _) in pairwise(edges)):
         return None
     bounds = [0, *(position for start, end, _ in edges for position in (start, end)), len(marked.text)]
     gaps = list(zip(bounds[::2], bounds[1::2], strict=True))
     turns = []
     for span, unlike in zip(marked.spans, marked.unlike, strict=True):
-        core = cores[span.message]
-        begins = next((start for start, _, number in edges if number == span.message), len(marked.text))
-        opening = marked.text[begins : span.start]
-        start = _anchor(min(begins, span.start), gaps)
-        end = _anchor(span.end, gaps)
-        if start is None or end is None or not core.startswith(opening):
+        # The last gap that begins at or before the position: what is left over of the offset lies in a field.
+        gap = max(number for number, (first, _) in enumerate(gaps) if first <= span.start)
+        offset = span.start - gaps[gap][0]
+        opening = marked.text[gaps[gap][1] : span.start]
+        end = next(
+            (Anchor(n, span.end - first) for n, (first, last) in enumerate(gaps) if first <= span.end <= last), None
+        )
+        if end is None:
             return None
-        start = Anchor(start.gap, start.offset + len(opening))
-        turns.append(_Turn(span.message, start, end, span.has_eot, span.diverges, opening, unlike))
+        start = Anchor(gap, offset)
+        turns.append(_Turn(span.message, start, end, span.has_eot, span.diverges, gap, opening, unlike))
     texts = tuple(marked.text[first:last] for first, last in gaps)
     return Layout(texts, tuple(number for _, _, number in edges), tuple(turns))
 
 
-def _edges(place: Place, text: str, core: str, number: int) -> tuple[int, int, int]:
-    """Start and end of a content that is rendered as it is; a start of -1 where it is not.
-
-    The end alone is enough: templates that take the reasoning out of a text and put it back lose the first sentinel.
-    """
-    if place.end is None or place.repeated or place.missing or not text[: place.end].endswith(core):
-        return -1, -1, number
-    return place.end - len(core), place.end, number
-
-
-def _anchor(position: int, gaps: Sequence[tuple[int, int]]) -> Anchor | None:
-    for number, (first, last) in enumerate(gaps):
-        if first <= position <= last:
-            return Anchor(number, position - first)
-    return None
+def _field_edges(text: str, cores: Sequence[str], marked: str | None) -> list[tuple[int, int, int]] | None:
+    """Start, end and number of every field that is rendered, in order of the rendering."""
+    if marked is None or _SENTINEL.sub("", marked) != text:
+        return None
+    edges = []
+    for removed, match in enumerate(_SENTINEL.finditer(marked)):
+        number, end = ord(match.group()) - FIRST_SENTINEL, match.start() - removed
+        if not text[:end].endswith(cores[number]):
+            return None
+        edges.append((end - len(cores[number]), end, number))
+    return edges if len({number for _, _, number in edges}) == len(edges) else None

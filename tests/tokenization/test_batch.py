@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from sftctl.tokenization.batch import BatchEncoder
 from sftctl.tokenization.encode import IGNORED, Encoded, MaskRefused, encode_conversation
 from sftctl.tokenization.literals import searched_literals
-from tests.tokenization.cases import assistant, call, result, system, user
+from tests.tokenization.cases import TOOLS, assistant, call, result, system, user
 from tests.tokenization.hard_shapes import HARD_SHAPES
 from tests.tokenization.kinds import KINDS, tokenizer
 from tests.tokenization.oracle import bracketed
@@ -47,6 +47,33 @@ def test_reasoning_that_the_prompt_opens_is_not_learned_again() -> None:
     assert encoder.rows_the_slow_way == 1
     (span,) = encoded[7].spans
     assert encoded[7].text[span.start : span.end] == "Hm 7.\n</think>\n\n7!<|im_end|>"
+
+
+def test_rows_with_calls_and_reasoning_are_not_learned_again() -> None:
+    tok = _tokenizer("empty reasoning before the last answer")
+    encoder = BatchEncoder(tok)
+    rows = [
+        [
+            user(f"Define {n}."),
+            assistant("", tool_calls=[call(n, word=f"word {n}", limit=3)]),
+            result(n, f"found {n}"),
+            assistant(f"It is {n}.", reasoning_content=f"I found {n}."),
+        ]
+        for n in range(20)
+    ]
+    assert encoder.encode(rows, [TOOLS] * 20) == [encode_conversation(row, tok, tools=TOOLS) for row in rows]
+    assert encoder.rows_the_slow_way == 1
+
+
+def test_an_argument_that_is_escaped_takes_the_slow_way_and_is_right() -> None:
+    tok = _tokenizer("tool calls behind the text")
+    encoder = BatchEncoder(tok)
+    rows = [
+        [user("Define."), assistant("", tool_calls=[call(1, word=word)]), result(1, "x"), assistant("y")]
+        for word in ("plain", 'a "quoted" one', "two\nlines", "plain again")
+    ]
+    assert encoder.encode(rows, [TOOLS] * 4) == [encode_conversation(row, tok, tools=TOOLS) for row in rows]
+    assert encoder.rows_the_slow_way == 3
 
 
 def test_a_system_message_that_the_template_rewrites_is_learned_by_its_words() -> None:
