@@ -119,6 +119,8 @@ def evaluate(
     no_color: NoColorOption = False,
 ) -> None:
     """Base against tuned, with confidence, against thresholds -> verdict and report."""
+    from sftctl.pipeline import Options
+
     options = Options(run_dir, as_json, quiet, verbose, not no_color, dry_run, overwrite, junit=junit, votes=votes)
     _execute(("eval",), recipe, overrides, options)
 

@@ -200,7 +200,7 @@ def _require_inputs(session: Session, stage: Stage) -> None:
     needed: list[Stage] = []
     if stage in ("smoke-test", "train") and recipe.train.rows is None:
         needed.append("curate")
-    if stage == "eval" and recipe.eval.tuned is None:
+    if stage == "eval" and recipe.eval.needs_training:
         needed += ["curate", "train"]
     for earlier in needed:
         state = state_of(session.run_dir, earlier, inputs_of(session, earlier))

@@ -86,6 +86,11 @@ class EvalConfig(BaseModel):
         (), description="verdicts that end with exit 1 besides fail"
     )
 
+    @property
+    def needs_training(self) -> bool:
+        """Whether it judges what this run trained: no other model is named, and weights are loaded."""
+        return self.tuned is None and self.engine.kind in ("hf", "vllm")
+
     @model_validator(mode="after")
     def _ids_differ(self) -> Self:
         _refuse_repeats("behaviour", [behaviour.id for behaviour in self.behaviours])

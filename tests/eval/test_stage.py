@@ -124,11 +124,9 @@ def test_a_killed_eval_goes_on_where_it_was(held_out, tmp_path):
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     process = subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True)
     journal = None
-    for _ in range(600):
+    while journal is None and process.poll() is None:
         journal = next((tmp_path / "run" / "eval" / "progress").glob("replies.*"), None)
-        if journal is not None:
-            break
-        time.sleep(0.05)
+        time.sleep(0.01)
     process.send_signal(signal.SIGTERM)
     assert "stopped by SIGTERM" in process.communicate(timeout=60)[1]
     kept = journal.read_text(encoding="utf-8")
