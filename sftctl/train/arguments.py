@@ -1,12 +1,14 @@
 """Our section of the recipe in the words of TRL's SFTConfig."""
 
 import dataclasses
+import importlib.util
 from pathlib import Path
 from typing import Any
 
 import torch
 from trl import SFTConfig
 
+from sftctl.errors import EnvironmentProblem
 from sftctl.train.config import TrainConfig
 from sftctl.train.precision import optimizer_settings
 from sftctl.train.result import Plan
@@ -51,8 +53,18 @@ def sft_config(config: TrainConfig, plan: Plan, staging: Path, *, seed: int, dev
         "report_to": list(config.report_to) or "none",
         "dataloader_pin_memory": device.type == "cuda",
     }
+    _require_trackers(config)
     settings |= optimizer_settings(plan.optimizer)
     return SFTConfig(**(settings | config.extra))
+
+
+def _require_trackers(config: TrainConfig) -> None:
+    for tracker in config.report_to:
+        if importlib.util.find_spec(tracker) is None:
+            raise EnvironmentProblem(
+                f"train.report_to names {tracker}, which is not installed: pip install "
+                "'sftctl[trackers]', or remove it."
+            )
 
 
 def warmup_steps(share: float, steps: int) -> int:

@@ -12,6 +12,7 @@ from transformers import TrainerCallback
 from sftctl import console
 from sftctl.train import monitor
 from sftctl.train.config import TrainConfig
+from sftctl.train.live import LiveTable, Now
 from sftctl.train.metrics import MetricsLog
 from sftctl.train.monitor import Progress
 from sftctl.train.result import HeldOutLoss, Plan
@@ -36,6 +37,7 @@ class Session:
     metrics: MetricsLog
     stop: StopRequest
     progress: Progress
+    live: LiveTable | None = None
 
 
 def schedule_of(config: TrainConfig, plan: Plan, *, watched: bool) -> Schedule:
@@ -65,6 +67,8 @@ class Conductor(TrainerCallback):  # type: ignore[misc]
         self._metrics = session.metrics
         self._stop = session.stop
         self._save = session.save
+        self._live = session.live
+        self._began = time.perf_counter()
         self._clock = time.perf_counter()
         self.grad_norms: list[float] = []
         self.step_seconds: list[float] = []
@@ -127,6 +131,8 @@ class Conductor(TrainerCallback):  # type: ignore[misc]
         self.progress = monitor.with_train_loss(self.progress, state.global_step, logs["loss"])
         self.progress = self.progress.model_copy(update={"seconds": self.progress.seconds + seconds})
         self._metrics.step(state.global_step, state.global_step / self._plan.steps_per_epoch, logs, seconds)
+        if state.global_step not in self._schedule.evaluations:
+            self._show(measured=False)
         if self.progress.spikes[-1:] == (state.global_step,):
             self._report_spike(state.global_step, logs["loss"])
 
@@ -138,6 +144,7 @@ class Conductor(TrainerCallback):  # type: ignore[misc]
             before, losses, self._config.early_stopping, self._config.forgetting_budget
         )
         self._metrics.held_out(losses)
+        self._show(measured=True)
         if self.progress.best_step == losses.step and losses.step:
             control.should_save = control.should_save or bool(self._schedule.saves)
         if self.progress.budget_exceeded_at and not before.budget_exceeded_at:
@@ -151,6 +158,15 @@ class Conductor(TrainerCallback):  # type: ignore[misc]
         self._trainer.accelerator.wait_for_everyone()
         self._save(state.global_step, self.progress)
         self._trainer.accelerator.wait_for_everyone()
+
+    def _show(self, *, measured: bool) -> None:
+        if self._live is None or not self.step_seconds:
+            return
+        seconds = sum(self.step_seconds[-20:]) / len(self.step_seconds[-20:])
+        tokens = sum(self.step_tokens[-20:]) / len(self.step_tokens[-20:])
+        elapsed = self.progress.wall_seconds + time.perf_counter() - self._began
+        now = Now(self.learning_rates[-1], tokens * self._plan.processes / seconds, seconds, elapsed)
+        self._live.row(self.progress, now, measured=measured)
 
     def _report_spike(self, step: int, loss: float) -> None:
         within = step - 1

@@ -17,7 +17,8 @@ from sftctl.train.result import Plan
 def plan(config: TrainConfig, model: ModelConfig, data: DataConfig, run_dir: RunDir) -> Plan:
     """What `train` would do now, with advice. Raises what reading the rows raises."""
     inputs = read_inputs(config, model, data, run_dir)
-    return complete_plan(config, model, data, inputs, seed=0, packing=config.packing is not False)
+    packing = planning.packing_wanted(config, pick_device(model), inputs)
+    return complete_plan(config, model, data, inputs, seed=0, packing=packing)
 
 
 def complete_plan(

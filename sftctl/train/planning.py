@@ -10,7 +10,7 @@ import torch
 from sftctl import console
 from sftctl.errors import UsageError
 from sftctl.model.config import ModelConfig
-from sftctl.train.batches import BatchRules, micro_batches_per_step, steps_per_epoch
+from sftctl.train.batches import BatchRules, epoch_batches, micro_batches_per_step, steps_per_epoch
 from sftctl.train.collate import trained_tokens
 from sftctl.train.config import TrainConfig
 from sftctl.train.inputs import Inputs
@@ -18,6 +18,9 @@ from sftctl.train.packing_check import packing_difference, packing_tolerance
 from sftctl.train.result import Plan
 
 LEARNING_RATES = {"full": 2e-5, "lora": 2e-4, "qlora": 2e-4}
+_WORTH_PACKING = 0.25
+"""On a CPU attention runs row by row in packed rows: below this share of padding, padded rows are faster."""
+
 _TOKENS_AT_ONCE = {"cpu": 2048, "cuda": 8192}
 
 
@@ -88,11 +91,11 @@ def make_plan(config: TrainConfig, model: ModelConfig, scale: Scale, *, seed: in
 
 
 def decide_packing(config: TrainConfig, model: Any, inputs: Inputs) -> bool:
-    """Whether rows are packed: only where the self-test on this model finds the gradients equal.
+    """Whether rows are packed: where it saves time, and the self-test on this model finds the gradients equal.
 
     Raises UsageError where packing is demanded and would change the result.
     """
-    if config.packing is False:
+    if not packing_wanted(config, model.device, inputs):
         return False
     difference, tolerance = packing_difference(model, inputs.rows), packing_tolerance(model)
     if difference <= tolerance:
@@ -103,6 +106,27 @@ def decide_packing(config: TrainConfig, model: Any, inputs: Inputs) -> bool:
         raise UsageError(f"train.packing: {found}. Set train.packing=auto, or another model.attention.")
     console.warn(f"{found}: rows are padded instead.")
     return False
+
+
+def packing_wanted(config: TrainConfig, device: torch.device, inputs: Inputs) -> bool:
+    """What the recipe asks for; with auto, on a CPU, only where there is padding to save."""
+    if config.packing == "auto" and device.type == "cpu":
+        return padding_share(config, inputs) >= _WORTH_PACKING
+    return config.packing is not False
+
+
+def padding_share(config: TrainConfig, inputs: Inputs) -> float:
+    """Share of padding in the first epoch, if rows of like length were padded together; 0 for rows of one length."""
+    scale = scale_of(inputs, torch.device("cpu"), 1)
+    rules = batch_rules(config, scale, packing=False)
+    per_step = micro_batches_per_step(scale.lengths, rules, 0, 1)
+    groups = [
+        [scale.lengths[row] for row in group]
+        for window in epoch_batches(scale.lengths, rules, 0, 0, per_step=per_step).windows
+        for group in window[0]
+        if group
+    ]
+    return 1 - sum(map(sum, groups)) / sum(len(group) * max(group) for group in groups)
 
 
 def batch_rules(config: TrainConfig, scale: Scale, *, packing: bool) -> BatchRules:

@@ -12,6 +12,7 @@ import torch
 from peft import set_peft_model_state_dict
 from transformers import GenerationConfig
 
+from sftctl import console
 from sftctl.errors import StorageFailed
 from sftctl.model import adapters
 from sftctl.model.config import ModelConfig
@@ -127,6 +128,11 @@ def reload_check(
         raise StorageFailed(
             f"{folder}: read back from disk, its logits differ from the trained model's by {difference:.3g} "
             f"(allowed: {tolerance:.3g}). Do not use it; the checkpoints are whole."
+        )
+    if 2 * check.stopped < check.generations:
+        console.warn(
+            f"{check.generations - check.stopped} of {check.generations} greedy answers did not stop on their own "
+            "within twice the length of the longest response. Look at data.chat_template, or train longer."
         )
     return check
 

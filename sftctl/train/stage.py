@@ -29,6 +29,7 @@ from sftctl.train.checkpoints import Checkpoint
 from sftctl.train.conductor import Session
 from sftctl.train.config import TrainConfig
 from sftctl.train.inputs import Inputs, read_inputs
+from sftctl.train.live import LiveTable
 from sftctl.train.metrics import MetricsLog
 from sftctl.train.monitor import Progress
 from sftctl.train.outcome import Clock, cost_so_far, outcome_of, read_forecast
@@ -73,7 +74,7 @@ def train(  # noqa: PLR0913 - the face that every stage has, and the two ways to
     start = _Start(Recipe(config, model, seed), data, inputs, run_dir, origin, checkpoint, clock)
     memory = mark_memory(pick_device(model))
     with stop_on_signal() as stop:
-        assembled = _assembled(start, stop)
+        assembled = _assembled(start, stop, memory)
         _run(assembled, start)
         if assembled.conductor.stopped_by_signal and not assembled.conductor.finished:
             name = stop.signal.name if stop.signal else "the time limit"
@@ -97,7 +98,7 @@ def _starting_point(run_dir: RunDir, origin: dict[str, str], *, anew: bool) -> C
     return found
 
 
-def _assembled(start: _Start, stop: StopRequest) -> Assembled:
+def _assembled(start: _Start, stop: StopRequest, memory: MemoryMark) -> Assembled:
     """Model, plan and trainer, with all that this start must write and remember."""
     config, model = start.recipe.train, start.recipe.model
     live = trainable_model(start.recipe, start.inputs)
@@ -117,7 +118,8 @@ def _assembled(start: _Start, stop: StopRequest) -> Assembled:
         checkpoints.publish(folder, step, start.made_from, timed)
         checkpoints.prune(folder, config.keep_checkpoints, now.best_step)
 
-    session = Session(folder / checkpoints.STAGING, save, metrics, stop, progress)
+    live_table = None if launch.rank() else LiveTable(plan, memory, config.gpu_hour_usd)
+    session = Session(folder / checkpoints.STAGING, save, metrics, stop, progress, live_table)
     return assemble(start.recipe, start.inputs, live, plan, session)
 
 

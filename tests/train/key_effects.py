@@ -7,6 +7,7 @@ from typing import Any
 import torch
 
 from sftctl.data.conversation import to_jsonl
+from sftctl.errors import EnvironmentProblem
 from sftctl.run_dir import RunDir
 from sftctl.train import checkpoints, monitor, outcome, planning
 from sftctl.train.anchors import pull_for
@@ -120,12 +121,20 @@ def _tiny() -> Any:
     return load_model(FULL, training=True)
 
 
+def _trackers(value: Any, folder: Path) -> Any:
+    """The tracker that the trainer reports to, or the error that names it where it is not installed."""
+    try:
+        return _trainer_argument("report_to", "report_to")(value, folder)
+    except EnvironmentProblem as error:
+        return str(error)
+
+
 def _optimizer(value: Any, folder: Path) -> Any:
     """bfloat16 weights at a high rate: plain AdamW is allowed, and otherwise torchao's is used or asked for."""
     try:
         return optimizer_for(_config("optimizer", value), BF16, CPU, 1e-3)
-    except Exception as error:  # noqa: BLE001 - torchao may or may not be here
-        return type(error).__name__
+    except EnvironmentProblem as error:
+        return str(error)
 
 
 KEY_EFFECTS = [
@@ -169,7 +178,7 @@ KEY_EFFECTS = [
     KeyEffect("train.anchor.strength", 0.1, 0.2, _pulled(lambda value: {"kind": "l2sp", "strength": value})),
     KeyEffect("train.anchor.fisher_rows", 1, 6, _pulled(lambda value: {"kind": "ewc", "fisher_rows": value})),
     KeyEffect("train.anchor.rows_per_step", 1, 6, _pulled(lambda value: {"kind": "kl", "rows_per_step": value})),
-    KeyEffect("train.report_to", ["tensorboard"], [], _trainer_argument("report_to", "report_to")),
+    KeyEffect("train.report_to", ["tensorboard"], [], _trackers),
     KeyEffect(
         "train.gpu_hour_usd", None, 2.0,
         lambda value, folder: outcome.cost_so_far(_config("gpu_hour_usd", value), processes=4, seconds=1800.0),

@@ -32,7 +32,9 @@ def unanchored(inputs, tmp_path_factory):
     return losses_after(FULL, None, inputs, tmp_path_factory.mktemp("unanchored"))
 
 
-@pytest.mark.parametrize("kind", ANCHORS)
+@pytest.mark.parametrize(
+    "kind", [pytest.param("l2sp", marks=pytest.mark.slow), pytest.param("ewc", marks=pytest.mark.slow), "kl"]
+)
 def test_an_anchor_lowers_forgetting_and_the_domain_is_still_learned(kind, inputs, unanchored, tmp_path):
     before = trainer_for(short(), FULL, inputs, tmp_path).trainer.measure_held_out()
     general, domain = losses_after(FULL, ANCHORS[kind], inputs, tmp_path)
@@ -46,6 +48,7 @@ def test_an_anchor_that_needs_general_rows_says_so(tmp_path):
         trainer_for(short(anchor=ANCHORS["ewc"]), FULL, inputs_of(8, general=0), tmp_path)
 
 
+@pytest.mark.slow
 def test_kl_compares_an_adapter_with_its_own_base(inputs, tmp_path):
     assembled = trainer_for(short(epochs=1, anchor=ANCHORS["kl"]), LORA, inputs, tmp_path)
     assembled.trainer.train()

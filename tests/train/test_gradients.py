@@ -18,7 +18,7 @@ def one_by_one(inputs, tmp_path_factory):
 
 
 @pytest.mark.parametrize("micro_batch", [4, 8])
-@pytest.mark.parametrize("packing", [True, False])
+@pytest.mark.parametrize("packing", [True, pytest.param(False, marks=pytest.mark.slow)])
 def test_accumulation_and_packing_do_not_change_the_gradient(inputs, one_by_one, micro_batch, packing, tmp_path):
     found = gradients(short(packing=packing, micro_batch=micro_batch), FULL, inputs, tmp_path)
     assert len(found) == len(one_by_one) == 3
@@ -30,6 +30,7 @@ def test_gradient_checkpointing_does_not_change_the_gradient(inputs, one_by_one,
     assert [relative_difference(a, b) for a, b in zip(found, one_by_one, strict=True)] == [0.0] * 3
 
 
+@pytest.mark.slow
 def test_gradient_checkpointing_does_not_change_the_gradient_of_adapters(inputs, tmp_path):
     on, off = (gradients(short(gradient_checkpointing=on), LORA, inputs, tmp_path / str(on)) for on in (True, False))
     assert [relative_difference(a, b) for a, b in zip(on, off, strict=True)] == [0.0] * 3

@@ -31,10 +31,22 @@ def test_packed_and_apart_give_the_same_gradients(model, attention, inputs):
     assert all(weight.grad is None for weight in live.parameters())
 
 
+def test_auto_pads_rows_of_like_length_on_a_cpu(inputs):
+    # 8 rows in one step: padded to the longest of 8.
+    lengths = [len(row.input_ids) for row in inputs.rows]
+    share = 1 - sum(lengths) / (8 * max(lengths))
+    assert planning.padding_share(short(), inputs) == pytest.approx(share)
+    assert share < 0.25
+    live = trainable_model(Recipe(short(), FULL, 1), inputs)
+    assert planning.decide_packing(short(packing="auto"), live, inputs) is False
+    assert planning.decide_packing(short(packing=True), live, inputs) is True
+
+
 def test_rows_that_look_at_each_other_are_found(inputs, monkeypatch, capsys):
     live = trainable_model(Recipe(short(), FULL.model_copy(update={"attention": "sdpa"}), 1), inputs)
     monkeypatch.setattr(packing_check, "packed_batch", an_all_ones_mask)
     assert packing_check.packing_difference(live, inputs.rows) > 0.01
+    monkeypatch.setattr(planning, "padding_share", lambda config, inputs: 0.5)
     assert planning.decide_packing(short(packing="auto"), live, inputs) is False
     assert "rows are padded instead" in capsys.readouterr().err
     with pytest.raises(UsageError, match=r"train\.packing"):

@@ -21,7 +21,7 @@ CONFIG = short(
 METHODS = {"full": FULL, "lora with dropout": LORA}
 
 
-@pytest.fixture(scope="module", params=METHODS)
+@pytest.fixture(scope="module", params=["full", pytest.param("lora with dropout", marks=pytest.mark.slow)])
 def undisturbed(request, tmp_path_factory):
     """The model section, and what a run without any kill leaves."""
     model = METHODS[request.param]
@@ -52,7 +52,14 @@ def assert_same(run_dir, expected) -> None:
     assert losses == [(line["step"], line["loss"]) for line in wanted_steps if "loss" in line]
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGUSR1])
+@pytest.mark.parametrize(
+    "number",
+    [
+        signal.SIGTERM,
+        pytest.param(signal.SIGINT, marks=pytest.mark.slow),
+        pytest.param(signal.SIGUSR1, marks=pytest.mark.slow),
+    ],
+)
 def test_a_signal_ends_with_75_and_the_same_command_goes_on(undisturbed, number, tmp_path):
     model, expected = undisturbed
     if model is LORA and number != signal.SIGTERM:
@@ -104,6 +111,7 @@ def damage(path, fault) -> None:
         path.write_bytes(content[:middle] + bytes([content[middle] ^ 1]) + content[middle + 1 :])
 
 
+@pytest.mark.slow
 def test_a_damaged_newest_checkpoint_leads_to_the_same_model(undisturbed, tmp_path):
     model, expected = undisturbed
     run_dir = copy_of(expected, tmp_path / "run")

@@ -93,7 +93,11 @@ def test_the_saved_model_is_complete_and_holds_no_pickle(overfitted):
     assert json.loads(run_dir.train_result.read_text())["chosen_step"] == result.chosen_step
 
 
-@pytest.mark.parametrize("merge", [False, True], ids=["adapter", "merged"])
+@pytest.mark.parametrize(
+    "merge",
+    [pytest.param(False, marks=pytest.mark.slow), pytest.param(True, marks=pytest.mark.slow)],
+    ids=["adapter", "merged"],
+)
 def test_a_saved_adapter_or_merged_model_gives_the_live_logits(merge, tmp_path):
     run_dir = run_with_rows(tmp_path / "run", rows=16, held_out=4, general=0)
     model = LORA.model_copy(update={"merge": merge})
@@ -109,6 +113,7 @@ def test_a_saved_adapter_or_merged_model_gives_the_live_logits(merge, tmp_path):
         assert not set(base) & set(load_file(run_dir.model / "adapter_model.safetensors"))
 
 
+@pytest.mark.slow
 def test_eight_rows_learned_by_heart_come_back_and_stop_on_their_own(tmp_path):
     rows = conversations(8, skip=40)
     run_dir = run_with_rows(tmp_path / "run", rows=8, held_out=0, general=0)
@@ -122,6 +127,7 @@ def test_eight_rows_learned_by_heart_come_back_and_stop_on_their_own(tmp_path):
     assert [answer.stopped for answer in answers] == [True] * 8
 
 
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_bits_and_another_seed_does_not(tmp_path):
     saved = []
     for name, seed in (("a", 1), ("b", 1), ("c", 2)):
