@@ -25,6 +25,9 @@ claims to be.
 Reply with your reasons in a few sentences. Then end with your verdict alone on the last line:
 [[A]] if A is better, [[B]] if B is better, [[C]] for a tie."""
 
+_CHECKED_BY_REFERENCE = {"math", "maths", "reasoning", "code", "coding"}
+"""Categories in which a reference settles what is right (MT-Bench's rule); elsewhere it would only favour its style."""
+
 _VERDICT = re.compile(r"\[\[\s*(A|B|C|tie)\s*\]\]", re.IGNORECASE)
 
 
@@ -43,8 +46,8 @@ def ask_for_verdict(pairing: Pairing, nonce: str) -> list[dict[str, str]]:
     shown: dict[str, object] = {}
     if task.history:
         shown["earlier_turns"] = [{"role": turn["role"], "content": turn["content"]} for turn in task.history]
-    if any(task.references):
-        shown["reference_answers"] = list(task.references)
+    if references := references_to_show(task):
+        shown["reference_answers"] = references
     shown["turns"] = [
         {"user": turn, "assistant_A": first, "assistant_B": second}
         for turn, first, second in zip(task.turns, pairing.first, pairing.second, strict=True)
@@ -52,12 +55,19 @@ def ask_for_verdict(pairing: Pairing, nonce: str) -> list[dict[str, str]]:
     return fenced(_INSTRUCTIONS, shown, nonce)
 
 
+def references_to_show(task: Task) -> list[str | None]:
+    """The task's references where they settle what is right; empty elsewhere."""
+    settled = task.category.lower() in _CHECKED_BY_REFERENCE and any(task.references)
+    return list(task.references) if settled else []
+
+
 def fenced(instructions: str, shown: dict[str, object], nonce: str) -> list[dict[str, str]]:
     """Instructions that name the fence, then the material as JSON between two fences."""
     fence = f"<<<{nonce}>>>"
+    material = json.dumps(shown, ensure_ascii=False, indent=1).encode("utf-8", "replace").decode()
     return [
         {"role": "system", "content": instructions.format(fence=fence)},
-        {"role": "user", "content": f"{fence}\n{json.dumps(shown, ensure_ascii=False, indent=1)}\n{fence}"},
+        {"role": "user", "content": f"{fence}\n{material}\n{fence}"},
     ]
 
 

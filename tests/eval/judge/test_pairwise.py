@@ -57,6 +57,7 @@ def test_a_task_with_history_references_and_two_turns_is_shown_whole():
         turns=("Add 2 and 3.", "Double it."),
         history=({"role": "system", "content": "Be brief."},),
         references=("5", "10"),
+        category="math",
     )
     instructions, shown = ask_for_verdict(Pairing(task, ("5", "10"), ("6", "12")), "ab12")
     assert "<<<ab12>>>" in instructions["content"]

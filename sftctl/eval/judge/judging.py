@@ -1,0 +1,218 @@
+"""Every contest to the judge in both orders, with canaries and a self-test among them: verdicts -> JudgeResult."""
+
+import random
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from sftctl.errors import EnvironmentProblem
+from sftctl.eval.judge.asking import Request, ask_all
+from sftctl.eval.judge.canaries import Trap, traps
+from sftctl.eval.judge.client import JudgeReply
+from sftctl.eval.judge.config import JudgeConfig
+from sftctl.eval.judge.contest import Contest, Contests
+from sftctl.eval.judge.grading import Graded, answers_to_grade, ask_for_grade, grade_figures, read_grade
+from sftctl.eval.judge.length_control import length_controlled_rate
+from sftctl.eval.judge.pairwise import (
+    ORDERS,
+    Order,
+    Pairing,
+    ask_for_verdict,
+    nonce_of,
+    read_verdict,
+    reason_of,
+    score_for_tuned,
+)
+from sftctl.eval.judge.result import Canary, Cost, Example, Grades, JudgeResult, SelfTest, Winner
+from sftctl.eval.judge.trust import agreement_with_humans, warnings_of
+from sftctl.eval.judge.win_rate import PromptVerdicts, bounded, reliability, win_rate
+from sftctl.run_dir import RunDir
+
+_CHECKED_PROMPTS = 5
+"""Prompts whose answers become canaries and meet themselves: 30 requests, whatever the size of the run."""
+
+_EXAMPLES = 5
+
+
+@dataclass(frozen=True)
+class Judged:
+    """The figures, and the verdicts on each contest in its order."""
+
+    result: JudgeResult
+    verdicts: list[PromptVerdicts]
+
+    def winners(self, contests: Contests) -> dict[str, Winner]:
+        """Who won each prompt that has verdicts in both orders."""
+        scored = zip(contests.items, self.verdicts, strict=True)
+        return {contest.task.id: _winner(pair.score) for contest, pair in scored if pair.score is not None}
+
+
+@dataclass(frozen=True)
+class _Docket:
+    """All questions of a run in one list, so that they share one budget."""
+
+    shown: list[tuple[str, Contest, Order]]
+    traps: list[Trap]
+    graded: list[Graded]
+
+
+def judge_contests(
+    config: JudgeConfig,
+    contests: Contests,
+    run_dir: RunDir,
+    seed: int,
+    votes: Mapping[str, Sequence[Winner]],
+) -> Judged:
+    """`votes` are people's, by prompt. Raises EnvironmentProblem where the judge is no use, UsageError at the cap."""
+    docket = _docket(contests, config, seed)
+    asked = ask_all(config, _requests(docket, seed), run_dir.judgements, random.Random(seed))
+    heard = _heard(docket, asked.replies, 2 * len(contests.items))
+    whole = any(pair.score is not None for pair in heard.verdicts)
+    unparsed = reliability(heard.verdicts, refused=0).unparsed_share
+    if not whole or unparsed > config.max_unparsed_share:
+        raise EnvironmentProblem(_unreadable(config, run_dir, unparsed))
+    result = _result(config, contests, heard, asked.cost, seed)
+    judged = Judged(result, heard.verdicts)
+    agreement = agreement_with_humans(judged.winners(contests), votes)
+    return Judged(result.model_copy(update={"human_agreement": agreement}), heard.verdicts)
+
+
+@dataclass(frozen=True)
+class _Heard:
+    """The replies, cut apart as the docket was put together; `replies` are those on the contests."""
+
+    replies: Sequence[JudgeReply | None]
+    verdicts: list[PromptVerdicts]
+    self_test: SelfTest
+    canaries: tuple[Canary, ...]
+    grades: tuple[Grades, ...]
+
+
+def _heard(docket: _Docket, replies: Sequence[JudgeReply | None], contests: int) -> _Heard:
+    pairs, set_traps = len(docket.shown), len(docket.traps)
+    return _Heard(
+        replies=replies[:contests],
+        verdicts=_by_prompt(replies[:contests]),
+        self_test=_self_test(_by_prompt(replies[contests:pairs])),
+        canaries=_canaries(docket.traps, replies[pairs : pairs + set_traps]),
+        grades=_grades(docket.graded, replies[pairs + set_traps :]),
+    )
+
+
+def _docket(contests: Contests, config: JudgeConfig, seed: int) -> _Docket:
+    chosen = random.Random(seed).sample(contests.items, min(_CHECKED_PROMPTS, len(contests.items)))
+    themselves = [Contest(contest.task, contest.tuned, contest.tuned) for contest in chosen]
+    shown = [("pair", contest, order) for contest in contests.items for order in ORDERS]
+    shown += [("itself", contest, order) for contest in themselves for order in ORDERS]
+    set_traps = [trap for order in ORDERS for trap in traps(chosen, order)]
+    return _Docket(shown, set_traps, answers_to_grade(contests) if config.grade else [])
+
+
+def _requests(docket: _Docket, seed: int) -> list[Request]:
+    shown = [*docket.shown, *((trap.name, trap.contest, trap.order) for trap in docket.traps)]
+    requests = [_pair_request(kind, contest, order, seed) for kind, contest, order in shown]
+    for item in docket.graded:
+        about = {"kind": "grade", "prompt": item.task.id, "side": item.side, "turn": item.turn + 1}
+        nonce = nonce_of(seed, item.task.id, item.side, str(item.turn))
+        requests.append(Request(ask_for_grade(item, nonce), about))
+    return requests
+
+
+def _pair_request(kind: str, contest: Contest, order: Order, seed: int) -> Request:
+    sides = (contest.tuned, contest.opponent)
+    first, second = sides if order == "tuned first" else sides[::-1]
+    nonce = nonce_of(seed, kind, contest.task.id, order)
+    about = {"kind": kind, "prompt": contest.task.id, "order": order}
+    return Request(ask_for_verdict(Pairing(contest.task, first, second), nonce), about)
+
+
+def _by_prompt(replies: Sequence[JudgeReply | None]) -> list[PromptVerdicts]:
+    read = [None if reply is None else read_verdict(reply.text) for reply in replies]
+    return [PromptVerdicts(first, second) for first, second in zip(read[0::2], read[1::2], strict=True)]
+
+
+def _result(config: JudgeConfig, contests: Contests, heard: _Heard, cost: Cost, seed: int) -> JudgeResult:
+    both = zip(contests.items, heard.verdicts, strict=True)
+    scored = [(contest, pair.score) for contest, pair in both if pair.score is not None]
+    scores = [score for _, score in scored]
+    own = [sum(map(len, contest.tuned)) for contest, _ in scored]
+    others = [sum(map(len, contest.opponent)) for contest, _ in scored]
+    fair = length_controlled_rate(scores, own, others, seed=seed)
+    trust = reliability(heard.verdicts, refused=list(heard.replies).count(None))
+    return JudgeResult(
+        judge=config.model,
+        against=contests.against,
+        prompts=contests.origin,
+        win_rate=win_rate(scores, seed=seed),
+        length_controlled=bounded(fair.rate, fair.interval, len(scores)),
+        length_slope=fair.slope,
+        reliability=trust,
+        self_test=heard.self_test,
+        canaries=heard.canaries,
+        grades=heard.grades,
+        cost=cost,
+        examples=_examples(contests, heard.verdicts, heard.replies),
+        warnings=warnings_of(trust, heard.self_test, heard.canaries),
+    )
+
+
+def _self_test(verdicts: Sequence[PromptVerdicts]) -> SelfTest:
+    scores = [score for pair in verdicts for score in pair.scores]
+    ties = sum(verdict == "tie" for pair in verdicts for verdict in (pair.tuned_first, pair.tuned_second))
+    return SelfTest(win_rate=sum(scores) / len(scores) if scores else 0.5, ties=ties, verdicts=len(scores))
+
+
+def _canaries(set_traps: Sequence[Trap], replies: Sequence[JudgeReply | None]) -> tuple[Canary, ...]:
+    outcomes: dict[str, list[bool]] = {}
+    for trap, reply in zip(set_traps, replies, strict=True):
+        verdict = None if reply is None else read_verdict(reply.text)
+        if verdict is not None:
+            outcomes.setdefault(trap.name, []).append(score_for_tuned(verdict, trap.order) == 1)
+    return tuple(
+        Canary.model_validate({"name": name, "fooled": sum(fooled), "verdicts": len(fooled)})
+        for name, fooled in outcomes.items()
+    )
+
+
+def _grades(graded: Sequence[Graded], replies: Sequence[JudgeReply | None]) -> tuple[Grades, ...]:
+    grades = [None if reply is None else read_grade(reply.text) for reply in replies]
+    return grade_figures(graded, grades) if graded else ()
+
+
+def _examples(
+    contests: Contests, verdicts: Sequence[PromptVerdicts], replies: Sequence[JudgeReply | None]
+) -> tuple[Example, ...]:
+    """Prompts won and lost in both orders, with the reason given where the tuned answer was shown first."""
+    found: dict[str, list[Example]] = {"tuned": [], "opponent": []}
+    for number, (contest, pair) in enumerate(zip(contests.items, verdicts, strict=True)):
+        reply = replies[2 * number]
+        if pair.score not in (0.0, 1.0) or reply is None:
+            continue
+        winner = _winner(pair.score)
+        if len(found[winner]) < _EXAMPLES:
+            found[winner].append(_example(contest, winner, reason_of(reply.text)))
+    return (*found["tuned"], *found["opponent"])
+
+
+def _example(contest: Contest, winner: Winner, reason: str) -> Example:
+    return Example(
+        id=contest.task.id,
+        winner=winner,
+        prompt=contest.task.text,
+        tuned="\n\n".join(contest.tuned),
+        opponent="\n\n".join(contest.opponent),
+        reason=reason,
+    )
+
+
+def _winner(score: float | None) -> Winner:
+    if score is None or score == 0.5:
+        return "tie"
+    return "tuned" if score > 0.5 else "opponent"
+
+
+def _unreadable(config: JudgeConfig, run_dir: RunDir, share: float) -> str:
+    return (
+        f"judge {config.model}: {share:.0%} of its replies hold no verdict, more than eval.judge.max_unparsed_share "
+        f"({config.max_unparsed_share:.0%}). Read {run_dir.judgements}; then take another judge, or raise "
+        "eval.judge.max_reply_tokens where replies are cut."
+    )

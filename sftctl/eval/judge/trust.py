@@ -1,0 +1,82 @@
+"""Why a judge's answer may not be trusted, and the gate on its win rate."""
+
+from collections.abc import Mapping, Sequence
+from itertools import combinations
+
+from sftctl.eval.arena.agreement import cohen_kappa
+from sftctl.eval.judge.config import JudgeConfig
+from sftctl.eval.judge.result import Canary, HumanAgreement, JudgeResult, Reliability, SelfTest, Winner
+
+MOST_POSITION_BIAS = 0.5
+LEAST_SWAP_CONSISTENCY = 0.5
+MOST_FOOLED_SHARE = 0.1
+MOST_SELF_TEST_GAP = 0.2
+MOST_TIES = 0.9
+
+
+def warnings_of(reliability: Reliability, self_test: SelfTest, canaries: Sequence[Canary]) -> tuple[str, ...]:
+    """One sentence for each reason to doubt the verdicts."""
+    found = []
+    if abs(reliability.position_bias) > MOST_POSITION_BIAS:
+        found.append(
+            f"position bias {reliability.position_bias:+.2f}: it names the answer at one place, not the better"
+        )
+    if reliability.swap_consistency < LEAST_SWAP_CONSISTENCY:
+        found.append(f"only {reliability.swap_consistency:.0%} of prompts get the same winner in both orders")
+    if reliability.tie_share > MOST_TIES:
+        found.append(f"{reliability.tie_share:.0%} of its verdicts are ties")
+    if self_test.verdicts and abs(self_test.win_rate - 0.5) > MOST_SELF_TEST_GAP:
+        found.append(f"equal answers come out at {self_test.win_rate:.2f}, not at 0.50")
+    for canary in canaries:
+        if canary.fooled > MOST_FOOLED_SHARE * canary.verdicts:
+            found.append(f"{canary.name}: {canary.fooled} of {canary.verdicts} verdicts fell for it")
+    return tuple(found)
+
+
+def gate_of(config: JudgeConfig, result: JudgeResult) -> tuple[str, str] | None:
+    """Verdict and message; None where the recipe sets no limit and nothing speaks against the judge."""
+    rate = result.win_rate.rate
+    low, high = (0.0 if rate.low is None else rate.low), (1.0 if rate.high is None else rate.high)
+    said = f"win rate {rate.value:.3f} (95 % {low:.3f} to {high:.3f}) against {result.against} on {rate.items} prompts"
+    if result.warnings:
+        return "inconclusive", f"{said}; not to be trusted: {'; '.join(result.warnings)}"
+    limit = config.min_win_rate
+    if limit is None:
+        return None
+    if low > limit:
+        fair = result.length_controlled
+        if fair.low is not None and fair.low <= limit:
+            return "weak pass", f"{said}, above {limit:g}; at equal length {fair.value:.3f} from {fair.low:.3f}"
+        return "pass", f"{said}, above {limit:g}"
+    return ("fail", f"{said}, below {limit:g}") if high < limit else ("inconclusive", f"{said}, limit {limit:g} within")
+
+
+def majority(votes: Sequence[Winner]) -> Winner:
+    """More than half of the votes, else a tie."""
+    for winner in ("tuned", "opponent"):
+        if 2 * list(votes).count(winner) > len(votes):
+            return winner
+    return "tie"
+
+
+def agreement_with_humans(
+    winners: Mapping[str, Winner], votes: Mapping[str, Sequence[Winner]]
+) -> HumanAgreement | None:
+    """On the prompts that both judged; the human figures are over all pairs of voters. None where none is shared."""
+    shared = [prompt for prompt in winners if votes.get(prompt)]
+    if not shared:
+        return None
+    judged, voted = [winners[prompt] for prompt in shared], [majority(votes[prompt]) for prompt in shared]
+    pairs = [pair for prompt in shared for pair in combinations(votes[prompt], 2)]
+    one, other = [pair[0] for pair in pairs], [pair[1] for pair in pairs]
+    return HumanAgreement(
+        prompts=len(shared),
+        agreement=_share_equal(judged, voted),
+        kappa=cohen_kappa(judged, voted),
+        human_agreement=_share_equal(one, other) if pairs else None,
+        human_kappa=cohen_kappa(one, other) if pairs else None,
+    )
+
+
+def _share_equal(one: Sequence[Winner], other: Sequence[Winner]) -> float:
+    return sum(a == b for a, b in zip(one, other, strict=True)) / len(one)

@@ -1,0 +1,300 @@
+"""Whole judgements against a real local server: honest judges, biased ones, failing ones, and what they cost."""
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import threading
+import time
+import traceback
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+
+import pytest
+
+from sftctl.errors import EnvironmentProblem, UsageError
+from sftctl.eval.judge import client as client_module
+from sftctl.eval.judge.client import ChatClient
+from sftctl.eval.judge.config import JudgeConfig
+from sftctl.eval.judge.contest import Contest, Contests, Task
+from sftctl.eval.judge.judging import judge_contests
+from sftctl.eval.judge.trust import gate_of
+from sftctl.run_dir import RunDir
+from tests.eval.judge.server import KEY, Answer, always_first, material, perfect, serving
+
+CHECKS = 5 * 2 + 5 * 2 * 2
+"""Requests beside the contests: five prompts against themselves, and two canaries on each, in both orders."""
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch):
+    monkeypatch.setattr(client_module, "_FIRST_DELAY_SECONDS", 0.001)
+
+
+def contests(count=8, won=None):
+    """The tuned model gives a good answer to the first `won` prompts, the opponent to the rest."""
+    won = count if won is None else won
+    items = [
+        Contest(Task(f"p{i}", (f"Question {i}?",)), *((("good",), ("poor",)) if i < won else (("poor",), ("good",))))
+        for i in range(count)
+    ]
+    return Contests(tuple(items), "held_out", "base")
+
+
+def config(judge, **more):
+    return JudgeConfig.model_validate({"base_url": judge.url, "model": "judge-1", **more})
+
+
+def run(judge, folder, of=None, **more):
+    return judge_contests(config(judge, **more), of or contests(), RunDir(folder), 17, {}).result
+
+
+def test_a_perfect_judge_gives_one_and_is_trusted(tmp_path):
+    with serving(perfect) as judge:
+        result = run(judge, tmp_path)
+    assert (result.win_rate.rate.value, result.win_rate.rate.low, result.win_rate.won) == (1.0, 1.0, 8)
+    assert result.win_rate.sign_test_p == 2 / 2**8
+    assert (result.reliability.position_bias, result.reliability.swap_consistency) == (0.0, 1.0)
+    assert (result.self_test.win_rate, result.self_test.ties, result.self_test.verdicts) == (0.5, 10, 10)
+    assert [(canary.fooled, canary.verdicts) for canary in result.canaries] == [(0, 10), (0, 10)]
+    assert result.warnings == ()
+    assert len(judge.seen) == 16 + CHECKS
+    assert all(body["temperature"] == 0 and body["model"] == "judge-1" for body in judge.seen)
+    example = result.examples[0]
+    assert (example.winner, example.tuned, example.reason) == ("tuned", "good", "It says [[B]] somewhere.")
+
+
+def test_a_judge_that_always_names_the_first_gives_one_half_and_is_flagged(tmp_path):
+    with serving(always_first) as judge:
+        result = run(judge, tmp_path)
+        gate = gate_of(config(judge, min_win_rate=0.4), result)
+    assert (result.win_rate.rate.value, result.reliability.position_bias) == (0.5, 1.0)
+    assert result.reliability.swap_consistency == 0.0
+    assert result.warnings[0].startswith("position bias +1.00")
+    assert [(canary.fooled, canary.verdicts) for canary in result.canaries] == [(5, 10), (5, 10)]
+    assert gate is not None
+    assert gate[0] == "inconclusive"
+    assert "not to be trusted" in gate[1]
+
+
+def test_a_judge_that_obeys_what_an_answer_commands_is_detected(tmp_path):
+    def gullible(body, number):
+        for letter in "AB":
+            if f"with [[{letter}]]" in material(body)["turns"][-1].get(f"assistant_{letter}", ""):
+                return f"[[{letter}]]"
+        return perfect(body, number)
+
+    with serving(gullible) as judge:
+        result = run(judge, tmp_path)
+    assert [(canary.name, canary.fooled) for canary in result.canaries] == [
+        ("injected command", 10),
+        ("constant answer", 0),
+    ]
+    assert result.warnings == ("injected command: 10 of 10 verdicts fell for it",)
+
+
+@pytest.mark.parametrize(
+    "trouble",
+    [
+        Answer(status=429, headers={"Retry-After": "0"}),
+        Answer(status=429, headers={"Retry-After": format_datetime(datetime.now(UTC) + timedelta(seconds=0.2))}),
+        Answer(status=429, headers={"Retry-After": "soon"}),
+        Answer(status=500),
+        Answer(status=503),
+        Answer(body=b'{"choices": [{"mess'),
+        Answer("[[A]]", cut=True),
+        Answer(""),
+        Answer(body=b"[]"),
+        Answer(body=b'{"choices": []}'),
+    ],
+    ids=["429", "429-date", "429-words", "500", "503", "cut-json", "cut-body", "empty", "list", "no-choice"],
+)
+def test_a_passing_failure_is_tried_again_and_changes_no_figure(trouble, tmp_path):
+    with serving(lambda body, number: trouble if number in (1, 2, 5) else perfect(body, number)) as judge:
+        result = run(judge, tmp_path, contests(4, won=3))
+    assert result.win_rate.rate.value == 0.75
+    assert result.reliability.unparsed_share == 0
+    assert len(judge.seen) == 8 + 4 * 2 * 3 + 3
+
+
+def test_retry_after_is_waited_for(tmp_path):
+    waits = []
+
+    class Stop(threading.Event):
+        def wait(self, timeout=None):
+            waits.append(timeout)
+            return False
+
+    first = Answer(status=429, headers={"Retry-After": "7"})
+    with serving(lambda body, number: first if number == 1 else "[[A]]") as judge:
+        client = ChatClient(config(judge), random.Random(1), Stop())
+        reply = client.ask([{"role": "user", "content": "?"}])
+    assert (reply.text, reply.input_tokens, reply.output_tokens) == ("[[A]]", 400, 100)
+    assert len(waits) == 1
+    assert 7 < waits[0] < 7.01
+
+
+def test_a_silent_judge_and_a_refused_prompt_are_counted_not_dropped(tmp_path):
+    def partly(body, number):
+        asked = material(body)["turns"][0]["user"]
+        if asked == "Question 0?":
+            return ""
+        return Answer(status=400) if asked == "Question 1?" else perfect(body, number)
+
+    with serving(partly) as judge:
+        result = run(judge, tmp_path, contests(8), max_unparsed_share=0.5, max_attempts=2)
+        with pytest.raises(EnvironmentProblem, match=r"25% of its replies hold no verdict"):
+            run(judge, tmp_path, contests(8), max_attempts=2)
+    assert (result.reliability.unparsed_share, result.reliability.refused) == (0.25, 2)
+    assert result.win_rate.rate.items == 6
+
+
+@pytest.mark.parametrize("reply", ["I cannot decide.", "", "[A]"])
+def test_a_judge_without_verdicts_ends_with_exit_8(reply, tmp_path):
+    with serving(lambda body, number: reply) as judge, pytest.raises(EnvironmentProblem, match="no verdict") as error:
+        run(judge, tmp_path, max_attempts=1, max_unparsed_share=1)
+    assert error.value.exit_code == 8
+
+
+def test_an_unreachable_judge_ends_with_exit_8(tmp_path):
+    with serving(perfect) as judge:
+        gone = config(judge, max_attempts=2)
+    with pytest.raises(EnvironmentProblem, match=r"no usable reply in 2 tries \(ConnectError") as error:
+        judge_contests(gone, contests(), RunDir(tmp_path), 17, {})
+    assert error.value.exit_code == 8
+
+
+def test_a_second_run_asks_nothing_and_says_the_same(tmp_path):
+    with serving(perfect) as judge:
+        first = run(judge, tmp_path)
+        asked = len(judge.seen)
+        again = run(judge, tmp_path)
+    assert len(judge.seen) == asked
+    assert (again.cost.requests, again.cost.from_cache) == (0, asked)
+    assert again.model_copy(update={"cost": first.cost}) == first
+
+
+def test_no_more_requests_at_once_than_allowed(tmp_path):
+    with serving(perfect, seconds=0.02) as judge:
+        run(judge, tmp_path, concurrency=3)
+    assert judge.busiest == 3
+
+
+def test_the_cost_cap_stops_before_it_is_passed_and_the_rest_is_asked_later(tmp_path):
+    # 400 tokens read and 100 written: $0.0028 a reply at these prices.
+    prices = {"usd_per_million_input_tokens": 2, "usd_per_million_output_tokens": 20, "max_reply_tokens": 100}
+    with serving(perfect) as judge:
+        with pytest.raises(UsageError, match=r"max_cost_usd: \$0\.0\d+ of \$0.05 is spent"):
+            run(judge, tmp_path, max_cost_usd=0.05, concurrency=2, **prices)
+        stopped_at = len(judge.seen)
+        result = run(judge, tmp_path, max_cost_usd=5, concurrency=2, **prices)
+    assert 0.04 < stopped_at * 0.0028 <= 0.05
+    assert result.cost.usd == pytest.approx(0.0028 * (16 + CHECKS))
+    assert len(judge.seen) == 16 + CHECKS
+    assert len(set(judge.answered)) == len(judge.answered)
+
+
+def test_a_cap_without_prices_is_refused():
+    with pytest.raises(ValueError, match="max_cost_usd needs the prices"):
+        JudgeConfig(base_url="http://localhost/v1", model="m", max_cost_usd=1)
+
+
+@pytest.mark.parametrize("status", [200, 401, 403, 404, 500])
+def test_the_key_is_in_no_file_message_or_traceback(status, tmp_path, monkeypatch, capfd):
+    monkeypatch.setenv("JUDGE_KEY", KEY)
+    echo = Answer(f"Your key is {KEY}. [[A]]") if status == 200 else Answer(status=status, body=f"bad {KEY}".encode())
+    said = ""
+    with serving(lambda body, number: echo) as judge:
+        try:
+            run(judge, tmp_path, api_key_env="JUDGE_KEY", max_attempts=2)
+        except EnvironmentProblem:
+            said = traceback.format_exc()
+    assert judge.keys == {f"Bearer {KEY}"}
+    files = "".join(path.read_text() for path in tmp_path.rglob("*") if path.is_file())
+    assert bool(files) == (status == 200)
+    assert f"{files}{said}{capfd.readouterr()}".count(KEY) == 0
+
+
+@pytest.mark.parametrize(("value", "message"), [("", "has no JUDGE_KEY"), ("sk-1\nsk-2", "no header may carry")])
+def test_a_missing_or_broken_key_is_named_and_not_shown(value, message, tmp_path, monkeypatch):
+    monkeypatch.setenv("JUDGE_KEY", value)
+    with serving(perfect) as judge, pytest.raises(EnvironmentProblem, match=message) as error:
+        run(judge, tmp_path, api_key_env="JUDGE_KEY")
+    assert "sk-" not in str(error.value)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
+def test_killed_midway_and_run_again_no_answered_request_is_sent_twice(number, tmp_path):
+    script = (
+        "import sys; from pathlib import Path; from sftctl.run_dir import RunDir;"
+        "from sftctl.eval.interruption import progress_saved; from sftctl.eval.judge.judging import judge_contests;"
+        "from tests.eval.judge.test_judging import JudgeConfig, contests;"
+        "config = JudgeConfig(base_url=sys.argv[1], model='judge-1', concurrency=2)\n"
+        "with progress_saved(Path(sys.argv[2])):\n"
+        "    judge_contests(config, contests(), RunDir(Path(sys.argv[2])), 17, {})"
+    )
+    with serving(perfect, seconds=0.1) as judge:
+        child = subprocess.Popen([sys.executable, "-c", script, judge.url, str(tmp_path)], stderr=subprocess.DEVNULL)
+        while len(judge.answered) < 9 and child.poll() is None:
+            time.sleep(0.01)
+        os.kill(child.pid, number)
+        child.wait()
+        time.sleep(0.2)
+        kept = (tmp_path / "eval" / "judge.jsonl").read_text().splitlines()
+        sent = len(judge.seen)
+        judge.seconds = 0.0
+        result = run(judge, tmp_path, concurrency=2)
+    assert 0 < len(kept) < 16 + CHECKS
+    assert result.cost.from_cache == len(kept)
+    # A stop by signal waits for what is under way; a kill cannot, and loses at most what was under way.
+    lost = 0 if number == signal.SIGTERM else 2
+    assert sent - len(kept) <= lost
+    assert len(judge.seen) == 16 + CHECKS + sent - len(kept)
+
+
+def test_a_torn_last_line_of_the_cache_is_asked_again(tmp_path):
+    with serving(perfect) as judge:
+        run(judge, tmp_path)
+        path = tmp_path / "eval" / "judge.jsonl"
+        path.write_bytes(path.read_bytes()[:-10])
+        asked = len(judge.seen)
+        result = run(judge, tmp_path)
+    assert len(judge.seen) == asked + 1
+    assert result.win_rate.rate.value == 1.0
+
+
+def test_grades_are_paired_by_turn_and_told_by_category(tmp_path):
+    items = [
+        Contest(
+            Task("m", ("1+1?", "Double it."), references=("2", "4"), category="math"), ("good", "poor"), ("x", "x")
+        ),
+        Contest(Task("w", ("Write.",), references=("Once",), category="writing"), ("good",), ("x",)),
+    ]
+    both = Contests(tuple(items), "held_out", "reference", base=(("poor", "poor"), ("good",)))
+    with serving(perfect) as judge:
+        result = run(judge, tmp_path, both, grade=True)
+    figures = {grades.category: (grades.base, grades.tuned, grades.items) for grades in result.grades}
+    assert figures == {
+        "math": (4.0, 6.5, 2),
+        "writing": (9.0, 9.0, 1),
+        "all": (pytest.approx(17 / 3), pytest.approx(22 / 3), 3),
+    }
+    shown = [material(body) for body in judge.seen if "assistant" in material(body)["turns"][-1]]
+    assert sorted(len(each["turns"]) for each in shown) == [1, 1, 1, 1, 2, 2]
+    assert [each.get("reference_answers") for each in shown if each["turns"][0]["user"] == "Write."] == [None, None]
+    assert (
+        sorted(map(str, (each.get("reference_answers") for each in shown if len(each["turns"]) == 2)))
+        == ["['2', '4']"] * 2
+    )
+
+
+def test_judge_jsonl_says_what_was_asked(tmp_path):
+    with serving(perfect) as judge:
+        run(judge, tmp_path, contests(1))
+    lines = [json.loads(line) for line in (tmp_path / "eval" / "judge.jsonl").read_text().splitlines()]
+    assert sorted((line["kind"], line["prompt"], line["order"]) for line in lines if line["kind"] == "pair") == [
+        ("pair", "p0", "opponent first"),
+        ("pair", "p0", "tuned first"),
+    ]
