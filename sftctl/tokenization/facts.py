@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from transformers import PreTrainedTokenizerBase
 
-from sftctl.tokenization.encode import Encoded, encode_conversation
+from sftctl.tokenization.encode import encode_conversation
 
 _QUESTION, _ANSWER = "Hello", "Hi"
 PROBE = ({"role": "user", "content": _QUESTION}, {"role": "assistant", "content": _ANSWER})
@@ -34,10 +34,3 @@ def probe_template(
     question_end = probe.text.rindex(_QUESTION, 0, span.start) + len(_QUESTION)
     answer_end = probe.text.rindex(_ANSWER, span.start, span.end) + len(_ANSWER)
     return TemplateFacts(probe.text[question_end : span.start], probe.text[answer_end : span.end])
-
-
-def trained_share(encoded: Sequence[Encoded]) -> float:
-    """Share of all tokens that carry loss, 0..1; 0 for no rows."""
-    total = sum(len(row.input_ids) for row in encoded)
-    trained = sum(label >= 0 for row in encoded for label in row.labels)
-    return trained / total if total else 0.0
