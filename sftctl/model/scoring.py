@@ -17,8 +17,8 @@ from sftctl.model.inference import inference
 NOT_TRAINED = -100
 """The label of a token that is context only."""
 
-_MAX_LOGITS = 2**28
-"""Logits held at once: 1 GiB in float32."""
+_MAX_LOGITS = {"cpu": 2**25, "cuda": 2**28}
+"""Logits held at once: 128 MiB in float32 on a CPU, where training holds few too, and 1 GiB on a GPU."""
 
 
 class TokenRow(Protocol):
@@ -121,7 +121,7 @@ def _trained_logits(
     vocabulary = unwrapped(model).config.get_text_config().vocab_size
     keeps_positions = "logits_to_keep" in inspect.signature(unwrapped(model).forward).parameters
     with console.progress("scored rows", len(rows)) as advance:
-        for batch in _batches(rows, max_batch_tokens, _MAX_LOGITS // vocabulary):
+        for batch in _batches(rows, max_batch_tokens, _MAX_LOGITS[model.device.type] // vocabulary):
             input_ids_BT, mask_BT, labels_BT = _padded([rows[i] for i in batch], pad_token_id, model.device)
             trained_BT = labels_BT[:, 1:] != NOT_TRAINED
             kept_K = trained_BT.any(dim=0).nonzero().flatten()

@@ -21,6 +21,7 @@ from sftctl.smoke_test.evidence import Evidence
 from sftctl.smoke_test.rehearsal import Step
 from sftctl.smoke_test.result import Forecast, MemoryUse
 from sftctl.train.conductor import schedule_of
+from sftctl.train.publishing import CHECK_ROWS
 from sftctl.train.result import Plan
 
 _UNSTEADY_STEPS = 3
@@ -121,13 +122,15 @@ def _around(evidence: Evidence) -> _Around:
     all_held_out = sum(len(row.input_ids) for row in evidence.inputs.held_out)
     a_pass = evidence.before.held_out_seconds * all_held_out / scored if scored else 0.0
     save = saved.seconds if saved else 0.0
-    # The finished model is written once, and read back with a few answers.
+    # The finished model is written once, read back, and asked for a few answers and logits.
     model_only = save / _FULL_COPIES if plan.method == "full" else save
-    an_answer = evidence.before.answer_seconds / max(1, len(evidence.questions.prompts))
+    few = evidence.inputs.rows[:CHECK_ROWS]
+    logits = 2 * a_pass * sum(len(row.input_ids) for row in few) / max(1, all_held_out)
+    answers = evidence.before.seconds_per_new_token * max(row.trained_tokens for row in few)
     return _Around(
         setup=rehearsal.loading_seconds + rehearsal.setup_seconds,
         evaluating=a_pass * (len(schedule.evaluations) + bool(schedule.evaluations)),
-        saving=save * len(schedule.saves) + model_only + rehearsal.loading_seconds + 4 * an_answer,
+        saving=save * len(schedule.saves) + model_only + rehearsal.loading_seconds + logits + answers,
     )
 
 

@@ -42,6 +42,12 @@ class Snapshot:
     held_out_seconds: float
     answer_seconds: float
 
+    @property
+    def seconds_per_new_token(self) -> float:
+        """Of a batch: its rows grow by one token together. 0 where nothing was answered."""
+        longest = max((len(answer.token_ids) + answer.stopped for answer in self.answers), default=0)
+        return self.answer_seconds / max(1, longest) if self.answers else 0.0
+
 
 def take_snapshot(model: Any, prepared: Prepared, questions: Questions) -> Snapshot:
     """Scores and answers; changes nothing in the model."""

@@ -47,16 +47,16 @@ class Case:
 
 
 CASES = (
-    Case("60M full packed short", "60M", "full", True, 4, 1, 48, 1, 6, 1e-4),
     Case("tiny full packed short", "tiny", "full", True, 16, 1, 480, 2, 24),
-    Case("60M lora padded short", "60M", "lora", False, 4, 1, 48, 1, 6, 1e-3),
     Case("tiny full padded short", "tiny", "full", False, 16, 1, 480, 2, 24),
-    Case("115M full packed short", "115M", "full", True, 4, 1, 40, 1, 6, 1e-4),
+    Case("60M lora padded short", "60M", "lora", False, 4, 1, 48, 1, 8, 1e-3),
     Case("tiny lora packed short", "tiny", "lora", True, 16, 1, 480, 2, 24, 5e-3),
-    Case("90M full padded long", "90M", "full", False, 2, 4, 20, 1, 5, 1e-4),
+    Case("60M full packed short", "60M", "full", True, 4, 1, 48, 1, 8, 1e-4),
     Case("tiny full packed long", "tiny", "full", True, 8, 6, 96, 3, 16),
-    Case("90M lora packed long", "90M", "lora", True, 2, 4, 20, 1, 5, 1e-3),
+    Case("115M full packed short", "115M", "full", True, 4, 1, 40, 1, 8, 1e-4),
     Case("tiny lora padded long", "tiny", "lora", False, 8, 6, 96, 3, 16, 5e-3),
+    Case("90M lora packed long", "90M", "lora", True, 2, 4, 20, 1, 6, 1e-3),
+    Case("90M full padded long", "90M", "full", False, 2, 4, 20, 1, 6, 1e-4),
 )
 
 _SHAPES = {"60M": (640, 2560, 9), "90M": (768, 3072, 9), "115M": (768, 3072, 12)}

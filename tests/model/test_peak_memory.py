@@ -1,0 +1,19 @@
+import pytest
+import torch
+
+from sftctl.model.peak_memory import device_memory_bytes, mark_memory
+
+CPU = torch.device("cpu")
+
+
+def test_growth_is_counted_from_the_mark_and_an_earlier_peak_is_forgotten():
+    earlier = torch.zeros(300 * 2**20, dtype=torch.uint8)
+    del earlier
+    mark = mark_memory(CPU)
+    held = torch.ones(100 * 2**20, dtype=torch.uint8)
+    del held
+    assert mark.growth_bytes() == pytest.approx(100 * 2**20, rel=0.1)
+
+
+def test_the_machines_memory_is_known():
+    assert device_memory_bytes(CPU) > 2**28
