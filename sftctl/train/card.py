@@ -1,16 +1,30 @@
 """The model card: what the model is, what it was made from, how it did, and how to load it."""
 
 import json
+from dataclasses import dataclass
+from typing import Any
 
 import yaml
 
 from sftctl.model.config import ModelConfig
+from sftctl.tokenization.config import DataConfig
+from sftctl.train.config import TrainConfig
 from sftctl.train.result import TrainResult
 
 
-def model_card(model: ModelConfig, result: TrainResult, hashes: dict[str, str]) -> str:
-    """Markdown with the front matter that model hubs read."""
-    plan = result.plan
+@dataclass(frozen=True)
+class Made:
+    """The sections of the recipe that the model was made by."""
+
+    train: TrainConfig
+    model: ModelConfig
+    data: DataConfig
+    seed: int
+
+
+def model_card(made: Made, result: TrainResult, hashes: dict[str, str]) -> str:
+    """Markdown with the front matter that model hubs read; `library_name` says what opens the folder."""
+    plan, model = result.plan, made.model
     library = "transformers" if result.saved_as != "adapter" else "peft"
     front = {
         "base_model": model.path,
@@ -52,8 +66,13 @@ def model_card(model: ModelConfig, result: TrainResult, hashes: dict[str, str]) 
             "",
             "## Settings",
             "```json",
-            json.dumps(model.model_dump(mode="json"), indent=2),
+            json.dumps(_settings(made), indent=2),
             "```",
             "",
         ]
     )
+
+
+def _settings(made: Made) -> dict[str, Any]:
+    sections = {"model": made.model, "data": made.data, "train": made.train}
+    return {"seed": made.seed} | {name: section.model_dump(mode="json") for name, section in sections.items()}

@@ -3,12 +3,14 @@
 from typing import Any
 
 import torch
+from torch.distributed.tensor import DTensor
 from transformers import TrainerCallback
 
 from sftctl.errors import GateFailed, TrainingDiverged
 from sftctl.train.trainer import GuardedTrainer
 
 _MAX_NAMED = 8
+_SECOND = (".lora_A.", ".lora_embedding_B.")
 
 
 class FiniteGuard(TrainerCallback):  # type: ignore[misc]
@@ -23,6 +25,8 @@ class FiniteGuard(TrainerCallback):  # type: ignore[misc]
         losses = torch.stack(self._trainer.micro_losses)
         gradients = [weight.grad for weight in self._trainer.model.parameters() if weight.grad is not None]
         norm = torch.nn.utils.get_total_norm(gradients)
+        if isinstance(norm, DTensor):  # weights sharded over processes
+            norm = norm.full_tensor()
         if bool(torch.isfinite(losses).all() & torch.isfinite(norm)):
             return
         what = "gradient" if bool(torch.isfinite(losses).all()) else "loss"
@@ -49,12 +53,15 @@ class LearningGuard(TrainerCallback):  # type: ignore[misc]
     def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         """A resumed run was checked in its first steps."""
         names = {name for name, weight in self._trainer.model.named_parameters() if weight.requires_grad}
-        self._unseen = names if state.global_step == 0 else set()
+        # DeepSpeed keeps gradients where they cannot be looked at.
+        self._unseen = set() if state.global_step or self._trainer.is_deepspeed_enabled else names
 
     def on_pre_optimizer_step(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         if not self._unseen:
             return
-        expected = {name for name in self._unseen if self._moved or ".lora_A." not in name}
+        # One of the two factors of an adapter starts at zero; until it moves, the other has no gradient.
+        waiting = set() if self._moved else {name for name in self._unseen if any(part in name for part in _SECOND)}
+        expected = self._unseen - waiting
         without = [
             name
             for name, weight in self._trainer.model.named_parameters()

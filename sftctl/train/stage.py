@@ -24,7 +24,7 @@ from sftctl.train.assembly import (
     trainable_model,
     training_model,
 )
-from sftctl.train.card import model_card
+from sftctl.train.card import Made, model_card
 from sftctl.train.checkpoints import Checkpoint
 from sftctl.train.conductor import Session
 from sftctl.train.config import TrainConfig
@@ -101,9 +101,12 @@ def _starting_point(run_dir: RunDir, origin: dict[str, str], *, anew: bool) -> C
 def _assembled(start: _Start, stop: StopRequest, memory: MemoryMark) -> Assembled:
     """Model, plan and trainer, with all that this start must write and remember."""
     config, model = start.recipe.train, start.recipe.model
+    wanted = planning.packing_wanted(config, pick_device(model), start.inputs)
+    plan = complete_plan(config, model, start.data, start.inputs, seed=start.recipe.seed, packing=wanted)
     live = trainable_model(start.recipe, start.inputs)
     packing = planning.decide_packing(config, live, start.inputs)
-    plan = complete_plan(config, model, start.data, start.inputs, seed=start.recipe.seed, packing=packing)
+    if packing != wanted:
+        plan = complete_plan(config, model, start.data, start.inputs, seed=start.recipe.seed, packing=packing)
     if not launch.rank():
         show(plan)
     progress = start.checkpoint.manifest.progress if start.checkpoint else Progress()
@@ -156,7 +159,7 @@ def _finish(assembled: Assembled, start: _Start, memory: MemoryMark) -> TrainRes
     model = model_of(assembled.trainer)
     rows = start.inputs.rows[: publishing.CHECK_ROWS]
     live_logits = publishing.logits_of(model, rows)
-    card = model_card(recipe.model, result, start.inputs.hashes)
+    card = model_card(Made(recipe.train, recipe.model, start.data, recipe.seed), result, start.inputs.hashes)
     publishing.save(publishing.Finished(model, prepared, recipe.model, card), run_dir.model)
     release(assembled)
     check = publishing.reload_check(training_model(recipe), run_dir.model, prepared, rows, live_logits)

@@ -71,11 +71,24 @@ def test_a_signal_ends_with_75_and_the_same_command_goes_on(undisturbed, number,
     assert_same(run_dir, expected)
 
 
-def test_a_kill_during_a_save_goes_on_from_the_checkpoint_before(undisturbed, tmp_path):
+@pytest.mark.parametrize(
+    "file",
+    [
+        "optimizer.pt",
+        *(
+            pytest.param(name, marks=pytest.mark.slow)
+            for name in ("config.json", "scheduler.pt", "rng_state.pth", "trainer_state.json", ".sftctl.json.partial")
+        ),
+    ],
+)
+def test_a_kill_during_a_save_goes_on_from_the_checkpoint_before(file, undisturbed, tmp_path):
     model, expected = undisturbed
+    if model is LORA and file == "config.json":
+        file = "adapter_config.json"
     run_dir = copy_of(expected, tmp_path / "run")
-    staged = run_dir.checkpoints / checkpoints.STAGING / "checkpoint-4" / "optimizer.pt"
-    assert kill_when(partial(train, CONFIG, model, DATA, run_dir, 17), staged.exists) == -signal.SIGKILL
+    staged = run_dir.checkpoints / checkpoints.STAGING / "checkpoint-4" / file
+    # The last files of a save may come and go between two looks: then the run just ends.
+    assert kill_when(partial(train, CONFIG, model, DATA, run_dir, 17), staged.exists) in (-signal.SIGKILL, 0)
     assert again(model, run_dir) == 0
     assert_same(run_dir, expected)
 

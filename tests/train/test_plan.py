@@ -1,0 +1,131 @@
+"""What is decided before the first step, and what is advised."""
+
+import pytest
+import torch
+
+from sftctl.data.conversation import to_jsonl
+from sftctl.errors import EnvironmentProblem, MissingInput, UsageError
+from sftctl.run_dir import RunDir
+from sftctl.train import precision
+from sftctl.train.advice import Situation, advise
+from sftctl.train.conductor import schedule_of
+from sftctl.train.config import TrainConfig
+from sftctl.train.inputs import read_inputs
+from sftctl.train.live import Now, cells
+from sftctl.train.monitor import Progress
+from sftctl.train.plan import plan
+from sftctl.train.planning import Scale, make_plan
+from tests.train.rows import DATA, FULL, LORA, conversations, run_with_rows, short
+
+CPU = torch.device("cpu")
+BF16 = FULL.model_copy(update={"dtype": "bfloat16"})
+
+
+def planned(config: TrainConfig, model=FULL, rows: int = 1000, length: int = 40):
+    scale = Scale(lengths=[length] * rows, trained=rows * 10, max_length=64, held_out=10, device=CPU)
+    return make_plan(config, model, scale, seed=1, packing=True)
+
+
+def advised(config: TrainConfig, model=FULL, data=DATA, roles=("general",), **options) -> list[str]:
+    made = planned(config, model, **options)
+    lengths = [40] * made.rows
+    return [advice.change for advice in advise(Situation(config, model, data, made, lengths, roles * made.rows))]
+
+
+def test_steps_epochs_and_micro_batches_by_hand():
+    # 1000 rows of 40 tokens, 32 a step: 32 steps an epoch (31 full, one of 8); 32 x 40 = 1280 tokens a step.
+    made = planned(TrainConfig(epochs=1.5, batch_size=32, micro_batch=8))
+    assert (made.steps_per_epoch, made.steps, made.epochs) == (32, 48, 1.5)
+    # 8 x 64 = 512 tokens at once: 12 rows of 40; 32 rows need 3 micro-batches.
+    assert (made.micro_batch_tokens, made.micro_batches_per_step) == (512, 3)
+    assert planned(TrainConfig(max_steps=7)).steps == 7
+
+
+@pytest.mark.parametrize(("model", "rate"), [(FULL, 2e-5), (LORA, 2e-4)])
+def test_the_automatic_rate_depends_on_the_method(model, rate):
+    assert planned(TrainConfig(), model).learning_rate == rate
+
+
+def test_the_schedule_is_even_and_holds_the_last_step():
+    made = planned(TrainConfig(epochs=1))
+    schedule = schedule_of(TrainConfig(epochs=1), made, watched=True)
+    assert sorted(schedule.evaluations) == [8, 16, 24, 32]
+    assert schedule_of(TrainConfig(epochs=1), made, watched=False).evaluations == frozenset()
+
+
+def test_a_good_recipe_gets_no_advice():
+    assert advised(TrainConfig(), data=DATA.model_copy(update={"max_length": "auto"})) == []
+
+
+@pytest.mark.parametrize(
+    ("config", "options", "change"),
+    [
+        ({"epochs": 5}, {}, "set train.early_stopping={patience: 3}, or train.epochs=3"),
+        ({"learning_rate": 1e-4}, {}, "set train.learning_rate=2e-5"),
+        ({"batch_size": 4}, {}, "set train.batch_size between 8 and 128"),
+        ({"batch_size": 128}, {}, "try train.learning_rate=8e-05"),
+        ({}, {"data": DATA.model_copy(update={"max_length": 400})}, "set data.max_length=auto"),
+        (
+            {}, {"roles": ("domain",)},
+            "add a source with role: general and a share of 0.05-0.10, or set train.anchor",
+        ),
+        ({"max_steps": 10}, {}, "lower train.batch_size, raise train.epochs, or add rows"),
+        (
+            {}, {"model": LORA.model_copy(update={"lora": LORA.lora.model_copy(update={"r": 128})})},
+            "set model.lora.rslora=true",
+        ),
+    ],
+)  # fmt: skip
+def test_advice_says_what_to_change(config, options, change):
+    assert change in advised(
+        TrainConfig(**config), **({"data": DATA.model_copy(update={"max_length": "auto"})} | options)
+    )
+
+
+def test_bfloat16_weights_with_plain_adamw_are_refused_at_low_rates():
+    plain = TrainConfig(optimizer="adamw")
+    with pytest.raises(UsageError, match="most updates round to nothing"):
+        precision.optimizer_for(plain, BF16, CPU, 2e-5)
+    assert precision.optimizer_for(plain, BF16, CPU, 1e-4) == "adamw"
+    assert precision.optimizer_for(plain, LORA.model_copy(update={"dtype": "bfloat16"}), CPU, 2e-5) == "adamw"
+    assert precision.optimizer_for(TrainConfig(), FULL, CPU, 2e-5) == "adamw"
+
+
+def test_bfloat16_weights_use_stochastic_rounding_or_ask_for_it(monkeypatch):
+    monkeypatch.setattr(precision.importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(EnvironmentProblem, match=r"sftctl\[low-memory\]"):
+        precision.optimizer_for(TrainConfig(), BF16, CPU, 2e-5)
+    monkeypatch.setattr(precision.importlib.util, "find_spec", lambda name: object())
+    chosen = precision.optimizer_for(TrainConfig(), BF16, CPU, 2e-5)
+    assert precision.optimizer_settings(chosen) == {
+        "optim": "adamw_torch_8bit",
+        "optim_args": "bf16_stochastic_round=True",
+    }
+
+
+def test_a_dry_run_plans_without_weights(tmp_path):
+    made = plan(short(), FULL, DATA, run_with_rows(tmp_path / "run"))
+    assert (made.rows, made.steps, made.parameters) == (48, 6, made.trainable_parameters)
+    # Weights, gradients and two moments in float32.
+    assert [made.memory_bytes[name] for name in ("weights", "gradients", "optimizer")] == [
+        4 * made.parameters, 4 * made.parameters, 8 * made.parameters,
+    ]  # fmt: skip
+
+
+def test_rows_of_any_format_are_read_and_a_missing_run_names_the_command(tmp_path):
+    (tmp_path / "pairs.jsonl").write_text('{"question": "Which fee?", "answer": "None."}\n')
+    inputs = read_inputs(TrainConfig(rows=tmp_path / "pairs.jsonl"), FULL, DATA, RunDir(tmp_path))
+    assert [row.source for row in inputs.rows] == ["rows"]
+    (tmp_path / "own.jsonl").write_text(to_jsonl(conversations(2)))
+    inputs = read_inputs(TrainConfig(rows=tmp_path / "own.jsonl"), FULL, DATA, RunDir(tmp_path))
+    assert [row.id for row in inputs.rows] == [row.id for row in conversations(2)]
+    with pytest.raises(MissingInput, match="sftctl curate"):
+        read_inputs(TrainConfig(), FULL, DATA, RunDir(tmp_path / "nothing"))
+
+
+def test_the_live_row_says_what_remains_and_what_it_cost():
+    now = Now(learning_rate=1e-4, tokens_per_second=2000.0, seconds_per_step=3.0, elapsed_seconds=1800.0)
+    progress = Progress(step=12, train_losses=(0.5,))
+    row = cells(planned(TrainConfig()), progress, now, None, 2.0)
+    # 64 steps, 12 done, 3 s each: 156 s; 40,000 tokens in 32 steps of at most 2,048; half an hour at 2 dollars.
+    assert row == ("12/64", "0.500", "-", "1.0e-04", "2,000", "61%", "-", "0:02:36", "$1.00")
