@@ -135,9 +135,10 @@ def _around(evidence: Evidence) -> _Around:
 
 
 def _batch(plan: Plan) -> Batch:
-    trained = plan.trained_tokens / max(1, plan.total_tokens)
-    held = min(plan.micro_batch_tokens, plan.total_tokens)
-    return Batch(held, round(held * trained), plan.gradient_checkpointing)
+    """What a full micro-batch of this data holds: the limit, or all of a step where that is less."""
+    of_a_step = plan.total_tokens / plan.steps_per_epoch / plan.micro_batches_per_step / plan.processes
+    held = round(min(plan.micro_batch_tokens, max(of_a_step, plan.longest)))
+    return Batch(held, round(held * plan.trained_tokens / max(1, plan.total_tokens)), plan.gradient_checkpointing)
 
 
 def _own_way(plan: Plan) -> Way:
