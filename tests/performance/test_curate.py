@@ -1,7 +1,11 @@
 """What curation costs beside reading and tokenising the same rows."""
 
 import gzip
+import itertools
 import json
+import resource
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -34,3 +38,24 @@ def test_curate_costs_at_most_two_and_a_half_times_reading_and_tokenising(test_d
     curating = time.process_time() - began
     print(f"{name}: curate {curating:.1f} s, reading and tokenising {reading:.1f} s, ratio {curating / reading:.2f}")
     assert curating <= 2.5 * reading
+
+
+def test_a_hundred_thousand_rows_need_at_most_three_gigabytes(test_data, tmp_path):
+    """T0 twice and a bit, the second and third time in letters that make every word another."""
+    written = 0
+    with (tmp_path / "rows.jsonl").open("w", encoding="utf-8") as out:
+        for letters in ("ea", "éá", "èà"):
+            table = str.maketrans("ea", letters)
+            with gzip.open(test_data / "data/sft/t0.jsonl.gz", "rt", encoding="utf-8") as file:
+                for row in map(json.loads, itertools.islice(file, 100_000 - written)):
+                    written += 1
+                    out.write(json.dumps({**row, "prompt": row["prompt"].translate(table)}) + "\n")
+    curate = "import sys; from pathlib import Path; from tests.curate.conversations import run_curate; "
+    subprocess.run(
+        [sys.executable, "-c", curate + "run_curate(Path(sys.argv[1]), max_dropped_fraction=1)", str(tmp_path)],
+        check=True,
+        cwd=Path(__file__).parents[2],
+    )
+    gigabytes = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024**2
+    print(f"{written:,} rows: {gigabytes:.2f} GB at most")
+    assert (written, gigabytes <= 3) == (100_000, True)
