@@ -18,7 +18,6 @@ from sftctl.tokenization.rendering import Renderer
 from sftctl.tokenization.rows import EncodedRow, Refusal
 
 _ROWS_AT_ONCE = 2048
-_EXAMPLES = 3
 
 __all__ = ["EncodedDataset", "EncodedRow", "Refusal", "TemplateFacts", "encode_dataset", "encode_prompts"]
 
@@ -33,8 +32,6 @@ class EncodedDataset:
     max_length: int
     shortened: list[str] = field(default_factory=list)
     """Ids of rows that lost whole turns at their end to `keep_whole_turns`."""
-    examples: tuple[Encoded, ...] = ()
-    """The first rows with their text and spans, for the preview."""
 
     @property
     def trained_tokens(self) -> int:
@@ -79,7 +76,6 @@ def encode_dataset(
         facts=replace(_facts(prepared, config), turns=building.turns, diverging_turns=building.diverging_turns),
         max_length=longest if config.max_length == "auto" else overflow.max_length,
         shortened=building.shortened,
-        examples=tuple(building.examples),
     )
 
 
@@ -96,12 +92,11 @@ def row_encoder(prepared: Prepared, config: DataConfig) -> BatchEncoder:
 
 @dataclass
 class _Building:
-    """What has been encoded so far; the text of all but the first rows is let go."""
+    """What has been encoded so far."""
 
     rows: list[EncodedRow] = field(default_factory=list)
     refused: list[Refusal] = field(default_factory=list)
     shortened: list[str] = field(default_factory=list)
-    examples: list[Encoded] = field(default_factory=list)
     turns: int = 0
     diverging_turns: int = 0
 
@@ -113,8 +108,6 @@ class _Building:
         self.rows.extend(fitted.rows)
         if fitted.shortened:
             self.shortened.append(row.id)
-        if len(self.examples) < _EXAMPLES:
-            self.examples.append(fitted.encoded)
         if not row.is_plain_text:
             self.turns += len(fitted.encoded.spans)
             self.diverging_turns += sum(span.diverges for span in fitted.encoded.spans)

@@ -151,8 +151,3 @@ def test_the_facts_name_header_terminator_and_divergence() -> None:
     made = encode_dataset([SHORT, LONG], _prepared("prompt opens the reasoning"), DataConfig())
     assert made.facts == TemplateFacts("<｜Assistant｜>", "<｜end▁of▁sentence｜>", turns=3, diverging_turns=3)
     assert encode_dataset([LONG], _prepared(), DataConfig()).facts.diverging_turns == 0
-
-
-def test_the_first_rows_are_kept_with_their_text_for_the_preview() -> None:
-    made = encode_dataset([SHORT, LONG], _prepared(), DataConfig())
-    assert [example.text.count("<|im_end|>") for example in made.examples] == [2, 4]
