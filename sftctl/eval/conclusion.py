@@ -15,6 +15,7 @@ from sftctl.eval.behaviour_figures import (
 from sftctl.eval.benchmark_figures import benchmark_gate
 from sftctl.eval.config import EvalConfig
 from sftctl.eval.held_out import domain_figure, general_figure
+from sftctl.eval.judgement import loses_to_reference
 from sftctl.eval.measured import Measured
 from sftctl.eval.next_step import Findings, next_step
 from sftctl.eval.result import BehaviourFigure, EvalResult, Gate, SideBySide
@@ -45,6 +46,7 @@ def conclude(
         best_of=measured.best_of,
         not_measured=measured.missing,
         flattened=flattened,
+        loses_to_reference=loses_to_reference(measured.judge),
     )
     return EvalResult(
         seed=seed,
@@ -62,6 +64,8 @@ def conclude(
         benchmarks=tuple(measured.benchmarks),
         drift=tuple(measured.drift),
         best_of=measured.best_of,
+        judge=measured.judge,
+        arena=measured.arena,
         spreads=tuple(measured.spreads),
         not_measured=tuple(measured.missing),
     )

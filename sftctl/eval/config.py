@@ -4,9 +4,11 @@ from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from sftctl.eval.arena.config import ArenaConfig
 from sftctl.eval.behaviours import Behaviour
 from sftctl.eval.benchmarks import Benchmark
 from sftctl.eval.engines.config import Engine, HfEngine
+from sftctl.eval.judge.config import JudgeConfig
 
 
 def _refuse_repeats(kind: str, ids: list[str]) -> None:
@@ -82,6 +84,8 @@ class EvalConfig(BaseModel):
     behaviours: tuple[Behaviour, ...] = Field((), description="checks of the answers, with limits")
     general_loss: LossGate = Field(LossGate(), description="when a rise of the loss on general rows counts")
     benchmarks: BenchmarksConfig = Field(BenchmarksConfig(), description="benchmarks for forgetting")
+    judge: JudgeConfig | None = Field(None, description="a model that compares the answers; null: none")
+    arena: ArenaConfig | None = Field(None, description="a page on which people compare answers; null: none")
     fail_on: tuple[Literal["investigate", "inconclusive"], ...] = Field(
         (), description="verdicts that end with exit 1 besides fail"
     )

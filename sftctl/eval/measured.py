@@ -3,6 +3,9 @@
 from dataclasses import dataclass, field
 
 from sftctl.eval.answers import Pair
+from sftctl.eval.arena.result import ArenaResult
+from sftctl.eval.judge.contest import Contests
+from sftctl.eval.judge.result import JudgeResult
 from sftctl.eval.result import BenchmarkFigure, BestOf, Gate, LossFigure, NotMeasured, Side, Sign, Spread
 
 
@@ -20,6 +23,9 @@ class Measured:
     spreads: list[Spread] = field(default_factory=list)
     failures: list[Gate] = field(default_factory=list)
     missing: list[NotMeasured] = field(default_factory=list)
+    contests: Contests | None = None
+    judge: JudgeResult | None = None
+    arena: ArenaResult | None = None
 
     def miss(self, name: str, reason: str, *, asked: bool = True) -> None:
         """Name a measurement that did not run."""

@@ -3,7 +3,6 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from sftctl import console, stats
 from sftctl.data.conversation import Conversation
@@ -13,7 +12,10 @@ from sftctl.eval.benchmark_runs import OpenTask, TaskRun, TaskRunner, add_benchm
 from sftctl.eval.config import EvalConfig
 from sftctl.eval.engines.config import HfEngine
 from sftctl.eval.engines.opening import open_local
+from sftctl.eval.engines.reply import Engine
 from sftctl.eval.intervals import bounds_of
+from sftctl.eval.judge.answering import Ask, collect
+from sftctl.eval.judge.tasks import choose_tasks
 from sftctl.eval.ledger import Ledger
 from sftctl.eval.measured import Measured
 from sftctl.eval.prompts import Question, choose_rows
@@ -21,6 +23,7 @@ from sftctl.eval.result import Gate, Side
 from sftctl.eval.sides import LoadedSides, SideName, Sides
 from sftctl.model import loading
 from sftctl.model.scoring import RowLoss
+from sftctl.run_dir import RunDir
 from sftctl.tokenization.config import DataConfig
 from sftctl.tokenization.dataset import EncodedRow, encode_dataset, encode_prompts
 from sftctl.tokenization.prepare import Prepared, prepare_tokenizer
@@ -34,7 +37,8 @@ class Bench:
     sides: Sides
     loaded: LoadedSides
     prepared: Prepared
-    journals: Path
+    data: DataConfig
+    run_dir: RunDir
     seed: int
 
     def side(self, name: SideName) -> Side:
@@ -43,7 +47,7 @@ class Bench:
     def ledger(self, measure: str, *sides: SideName) -> Ledger:
         """The journal of one measure on one side (or on both together)."""
         prints = "-".join(self.side(name).fingerprint for name in sides)
-        return Ledger(self.journals / f"{measure}.{prints}.jsonl")
+        return Ledger(self.run_dir.eval_folder / "progress" / f"{measure}.{prints}.jsonl")
 
 
 @dataclass
@@ -58,23 +62,26 @@ def measure_weights(
     data: DataConfig,
     rows: Sequence[Conversation],
     *,
-    journals: Path,
+    run_dir: RunDir,
     seed: int,
 ) -> Measured:
     """Everything that the recipe asks for; what could not be measured is named in `missing`."""
     measured = Measured(base=sides.base, tuned=sides.tuned)
     prepared = tokenizer_of(sides, data)
     with sides.loaded() as loaded:
-        bench = Bench(config, sides, loaded, prepared, journals, seed)
-        encoded = _encoded(rows, bench, data, measured)
+        bench = Bench(config, sides, loaded, prepared, data, run_dir, seed)
+        encoded = _encoded(rows, bench, measured)
         tasks = open_tasks(config.benchmarks, seed, measured)
         base = _score_side(bench, "base", encoded, tasks)
         answerer = open_local(config, sides, loaded, prepared)
-        questions = _questions(rows, encoded, bench, data, measured)
+        questions = _questions(rows, encoded, bench, measured)
         base_replies = answer(answerer, "base", questions, bench.ledger("replies", "base"))
         tuned = _score_side(bench, "tuned", encoded, tasks)
         tuned_replies = answer(answerer, "tuned", questions, bench.ledger("replies", "tuned"))
         measured.pairs = paired(questions, base_replies, tuned_replies, has_base=True).pairs
+        if config.judge is not None:
+            judged = choose_tasks(config.judge, rows, run_dir, seed)
+            measured.contests = collect(config.judge, judged, _asker(bench, answerer))
         _losses(measured, rows, encoded, base.losses, tuned.losses, seed)
         add_benchmarks(measured, tasks, base.tasks, tuned.tasks, config.benchmarks.gate)
         _spread(measured, bench, encoded, base.losses)
@@ -90,12 +97,12 @@ def tokenizer_of(sides: Sides, data: DataConfig) -> Prepared:
     return prepare_tokenizer(tokenizer, data, generation_stop_ids=stops)
 
 
-def _encoded(rows: Sequence[Conversation], bench: Bench, data: DataConfig, measured: Measured) -> list[EncodedRow]:
+def _encoded(rows: Sequence[Conversation], bench: Bench, measured: Measured) -> list[EncodedRow]:
     if not rows:
         measured.miss("held-out loss", "there are no held-out rows")
         return []
     limit = loading.context_length(bench.sides.config, path=bench.sides.tuned.path)
-    encoded = encode_dataset(rows, bench.prepared, data, model_max_length=limit)
+    encoded = encode_dataset(rows, bench.prepared, bench.data, model_max_length=limit)
     if encoded.refused:
         console.warn(f"{len(encoded.refused)} held-out rows cannot be tokenised and are not measured")
     return encoded.rows
@@ -115,23 +122,41 @@ def _score_side(bench: Bench, name: SideName, encoded: Sequence[EncodedRow], tas
 
 
 def _questions(
-    rows: Sequence[Conversation], encoded: Sequence[EncodedRow], bench: Bench, data: DataConfig, measured: Measured
+    rows: Sequence[Conversation], encoded: Sequence[EncodedRow], bench: Bench, measured: Measured
 ) -> list[Question]:
     """The chosen prompts that fit the model's context with an answer behind them."""
     usable = {row.id for row in encoded}
     chosen = choose_rows([row for row in rows if row.id in usable], bench.config.prompts, bench.seed)
-    prompts = encode_prompts(chosen, bench.prepared, data)
-    limit = loading.context_length(bench.sides.config, path=bench.sides.tuned.path) or math.inf
-    room = limit - bench.config.max_new_tokens
-    questions = [Question(row, tuple(ids)) for row, ids in zip(chosen, prompts, strict=True) if 0 < len(ids) <= room]
-    if len(questions) < len(chosen):
-        console.warn(
-            f"{len(chosen) - len(questions)} of {len(chosen)} prompts leave no room for {bench.config.max_new_tokens} "
-            f"new tokens in the context of {limit} and are left out; lower eval.max_new_tokens"
-        )
+    questions = _fitting(chosen, bench)
     if not questions:
         measured.miss("answers", "no held-out prompt could be asked")
     return questions
+
+
+def _fitting(rows: Sequence[Conversation], bench: Bench) -> list[Question]:
+    """Prompts that fit the context with an answer behind them; a warning counts the others."""
+    prompts = encode_prompts(rows, bench.prepared, bench.data)
+    limit = loading.context_length(bench.sides.config, path=bench.sides.tuned.path) or math.inf
+    room = limit - bench.config.max_new_tokens
+    questions = [Question(row, tuple(ids)) for row, ids in zip(rows, prompts, strict=True) if 0 < len(ids) <= room]
+    if len(questions) < len(rows):
+        console.warn(
+            f"{len(rows) - len(questions)} of {len(rows)} prompts leave no room for {bench.config.max_new_tokens} "
+            f"new tokens in the context of {limit} and are left out; lower eval.max_new_tokens"
+        )
+    return questions
+
+
+def _asker(bench: Bench, answerer: Engine) -> Ask:
+    """The judge's way to both models: an answer to each row, None where its prompt does not fit."""
+
+    def ask(side: SideName, rows: Sequence[Conversation]) -> list[str | None]:
+        questions = _fitting(rows, bench)
+        replies = answer(answerer, side, questions, bench.ledger("replies", side))
+        by_id = {question.row.id: reply for question, reply in zip(questions, replies, strict=True) if reply}
+        return [by_id[row.id].text if row.id in by_id else None for row in rows]
+
+    return ask
 
 
 def _losses(

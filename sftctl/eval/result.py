@@ -4,6 +4,9 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
+from sftctl.eval.arena.result import ArenaResult
+from sftctl.eval.judge.result import JudgeResult
+
 VerdictName = Literal["pass", "weak pass", "inconclusive", "investigate", "fail"]
 """From best to worst; a run is as bad as its worst gate."""
 
@@ -204,3 +207,5 @@ class EvalResult(_Frozen):
     best_of: BestOf | None = None
     spreads: tuple[Spread, ...] = ()
     not_measured: tuple[NotMeasured, ...] = ()
+    judge: JudgeResult | None = None
+    arena: ArenaResult | None = None

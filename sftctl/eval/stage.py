@@ -19,6 +19,7 @@ from sftctl.eval.engines.config import HfEngine, VllmEngine
 from sftctl.eval.interruption import progress_saved
 from sftctl.eval.on_answers import measure_answers
 from sftctl.eval.on_weights import measure_weights
+from sftctl.eval.preferred import ask_who_is_preferred, set_up
 from sftctl.eval.result import EvalResult
 from sftctl.eval.sides import find_sides
 from sftctl.model.config import ModelConfig
@@ -39,18 +40,21 @@ def evaluate(
     """Measure, judge and write eval.json. Raises GateFailed after writing, for `fail` and what `fail_on` names."""
     started = time.monotonic()
     rows = held_out_rows(config, run_dir)
-    journals = run_dir.eval_folder / "progress"
+    booth = set_up(config, run_dir, seed, rows, votes)
     engine = config.engine
-    with progress_saved(journals):
+    with progress_saved(run_dir.eval_folder / "progress"):
         if isinstance(engine, HfEngine | VllmEngine):
             sides = find_sides(config, model, run_dir)
-            measured = measure_weights(config, sides, data, rows, journals=journals, seed=seed)
+            measured = measure_weights(config, sides, data, rows, run_dir=run_dir, seed=seed)
         else:
-            measured = measure_answers(config, engine, data, rows, journals=journals, seed=seed)
+            measured = measure_answers(config, engine, data, rows, run_dir=run_dir, seed=seed)
+        unreachable = ask_who_is_preferred(booth, measured)
     write_generations(run_dir, measured.pairs)
     result = conclude(config, measured, seed=seed, seconds=time.monotonic() - started, flattened=_flattened(run_dir))
     write_json(run_dir.eval_result, result.model_dump(mode="json"))
     _announce(result, run_dir)
+    if unreachable is not None:
+        raise unreachable
     _raise_for(result, config, run_dir)
     return result
 

@@ -74,7 +74,7 @@ def choices(tmp_path) -> Path:
     return path
 
 
-def run_eval(options: dict, run_dir: Path):
+def run_eval(options: dict, run_dir: Path, *, votes: Path | None = None):
     """Evaluate with short answers and no sampling unless asked for."""
     config = EvalConfig.model_validate({"max_new_tokens": 16, "best_of": 1, "prompts": 8, **options})
-    return evaluate(config, MODEL, DATA, RunDir(run_dir), 17)
+    return evaluate(config, MODEL, DATA, RunDir(run_dir), 17, votes=votes)

@@ -118,7 +118,7 @@ def test_a_killed_eval_goes_on_where_it_was(held_out, tmp_path):
     script = (
         "import sys; from pathlib import Path; from tests.eval.conftest import run_eval; "
         "run_eval({'tuned': 'builtin:tiny', 'held_out': sys.argv[1], 'engine': {'kind': 'hf', 'batch_size': 1}, "
-        "'max_new_tokens': 200, 'prompts': 20}, Path(sys.argv[2]))"
+        "'max_new_tokens': 60, 'prompts': 20}, Path(sys.argv[2]))"
     )
     command = [sys.executable, "-c", script, str(held_out), str(tmp_path / "run")]
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}

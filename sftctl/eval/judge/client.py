@@ -153,6 +153,11 @@ def _key(variable: str | None) -> str | None:
     return key
 
 
+def check_key(config: JudgeConfig) -> None:
+    """Raises EnvironmentProblem, before anything is measured, where the key that the recipe names is not there."""
+    _key(config.api_key_env)
+
+
 def _retry_after(value: str | None) -> float | None:
     """Seconds or an HTTP date (RFC 9110, section 10.2.3); None where there is none or it cannot be read."""
     if value is None:

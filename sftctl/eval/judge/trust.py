@@ -2,10 +2,13 @@
 
 from collections.abc import Mapping, Sequence
 from itertools import combinations
+from typing import Literal
 
 from sftctl.eval.arena.agreement import cohen_kappa
 from sftctl.eval.judge.config import JudgeConfig
-from sftctl.eval.judge.result import Canary, HumanAgreement, JudgeResult, Reliability, SelfTest, Winner
+from sftctl.eval.judge.result import Canary, Estimate, HumanAgreement, JudgeResult, Reliability, SelfTest, Winner
+
+VerdictName = Literal["pass", "weak pass", "inconclusive", "fail"]
 
 MOST_POSITION_BIAS = 0.5
 LEAST_SWAP_CONSISTENCY = 0.5
@@ -33,22 +36,28 @@ def warnings_of(reliability: Reliability, self_test: SelfTest, canaries: Sequenc
     return tuple(found)
 
 
-def gate_of(config: JudgeConfig, result: JudgeResult) -> tuple[str, str] | None:
+def gate_of(config: JudgeConfig, result: JudgeResult) -> tuple[VerdictName, str] | None:
     """Verdict and message; None where the recipe sets no limit and nothing speaks against the judge."""
-    rate = result.win_rate.rate
-    low, high = (0.0 if rate.low is None else rate.low), (1.0 if rate.high is None else rate.high)
-    said = f"win rate {rate.value:.3f} (95 % {low:.3f} to {high:.3f}) against {result.against} on {rate.items} prompts"
+    rate, limit = result.win_rate.rate, config.min_win_rate
     if result.warnings:
+        _, said = rate_gate(rate, limit or 0.5, result.against)
         return "inconclusive", f"{said}; not to be trusted: {'; '.join(result.warnings)}"
-    limit = config.min_win_rate
     if limit is None:
         return None
+    verdict, said = rate_gate(rate, limit, result.against)
+    fair = result.length_controlled
+    if verdict == "pass" and fair.low is not None and fair.low <= limit:
+        return "weak pass", f"{said}; at equal length {fair.value:.3f}, from {fair.low:.3f}"
+    return verdict, said
+
+
+def rate_gate(rate: Estimate, limit: float, against: str) -> tuple[VerdictName, str]:
+    """A pass needs the whole interval above the limit, a fail has it below."""
+    low, high = (0.0 if rate.low is None else rate.low), (1.0 if rate.high is None else rate.high)
+    said = f"win rate {rate.value:.3f} (95 % {low:.3f} to {high:.3f}) against {against} on {rate.items} prompts"
     if low > limit:
-        fair = result.length_controlled
-        if fair.low is not None and fair.low <= limit:
-            return "weak pass", f"{said}, above {limit:g}; at equal length {fair.value:.3f} from {fair.low:.3f}"
         return "pass", f"{said}, above {limit:g}"
-    return ("fail", f"{said}, below {limit:g}") if high < limit else ("inconclusive", f"{said}, limit {limit:g} within")
+    return ("fail", f"{said}, below {limit:g}") if high < limit else ("inconclusive", f"{said}, {limit:g} is within")
 
 
 def majority(votes: Sequence[Winner]) -> Winner:

@@ -117,7 +117,10 @@ document.addEventListener("keydown", (event) => {
   event.preventDefault();
 });
 for (const button of document.querySelectorAll("[data-choice]")) button.addEventListener("click", () => choose(button.dataset.choice));
-for (const side of ["left", "right"]) find(side).addEventListener("click", () => { if (!String(getSelection())) choose(side); });
+for (const side of ["left", "right"]) find(side).addEventListener("click", () => {
+  // With a mouse a click on an answer votes for it; a touch that scrolls must not.
+  if (matchMedia("(hover: hover)").matches && !String(getSelection())) choose(side);
+});
 find("comment").addEventListener("input", () => {
   const vote = state.votes[(data.items[state.position] || {}).id];
   if (vote) { vote.comment = find("comment").value; save(); }
