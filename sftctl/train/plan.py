@@ -3,7 +3,7 @@
 from sftctl import console
 from sftctl.model.config import ModelConfig
 from sftctl.model.footprint import Batch, Size, Way, activation_bytes, size_of, static_memory, static_memory_on_cpu
-from sftctl.model.loading import pick_device
+from sftctl.model.loading import pick_device, pick_dtype
 from sftctl.run_dir import RunDir
 from sftctl.tokenization.config import DataConfig
 from sftctl.train import launch, planning
@@ -15,10 +15,12 @@ from sftctl.train.result import Plan
 
 
 def plan(config: TrainConfig, model: ModelConfig, data: DataConfig, run_dir: RunDir) -> Plan:
-    """What `train` would do now, with advice. Raises what reading the rows raises."""
+    """What `train` would do now, said and returned with its advice. Raises what reading the rows raises."""
     inputs = read_inputs(config, model, data, run_dir)
     packing = planning.packing_wanted(config, pick_device(model), inputs)
-    return complete_plan(config, model, data, inputs, seed=0, packing=packing)
+    made = complete_plan(config, model, data, inputs, seed=0, packing=packing)
+    show(made)
+    return made
 
 
 def complete_plan(
@@ -35,7 +37,7 @@ def complete_plan(
     adapted = model.method != "full"
     sized = made.model_copy(
         update={
-            "weights": fitting.dtype,
+            "weights": str(pick_dtype(fitting, device, training=True)).removeprefix("torch."),
             "optimizer": optimizer,
             "parameters": size.parameters + (size.adapter if adapted else 0),
             "trainable_parameters": size.adapter if adapted else size.parameters,

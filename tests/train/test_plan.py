@@ -106,6 +106,7 @@ def test_bfloat16_weights_use_stochastic_rounding_or_ask_for_it(monkeypatch):
 def test_a_dry_run_plans_without_weights(tmp_path):
     made = plan(short(), FULL, DATA, run_with_rows(tmp_path / "run"))
     assert (made.rows, made.steps, made.parameters) == (48, 6, made.trainable_parameters)
+    assert (made.weights, made.optimizer, made.method) == ("float32", "adamw", "full")
     # Weights, gradients and two moments in float32.
     assert [made.memory_bytes[name] for name in ("weights", "gradients", "optimizer")] == [
         4 * made.parameters, 4 * made.parameters, 8 * made.parameters,
