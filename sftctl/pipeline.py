@@ -240,7 +240,7 @@ def _curate(session: Session) -> None:
         from sftctl.model.response_losses import response_losses
 
         score = response_losses(recipe.model, prepared, recipe.data)
-    curate(with_builtin_paths(recipe.curate), recipe.data, prepared, session.run_dir, recipe.seed, score=score)
+    curate(with_builtin_paths(recipe.curate), prepared, session.run_dir, recipe.seed, score=score)
 
 
 def _smoke_test(session: Session) -> None:

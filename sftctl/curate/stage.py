@@ -24,13 +24,11 @@ from sftctl.data.ingest import ingest
 from sftctl.data.ingested import Ingested
 from sftctl.errors import GateFailed
 from sftctl.run_dir import RunDir
-from sftctl.tokenization.config import DataConfig
 from sftctl.tokenization.prepare import Prepared
 
 
 def curate(
     config: CurateConfig,
-    data: DataConfig,
     tokenizer: Prepared,
     run_dir: RunDir,
     seed: int,

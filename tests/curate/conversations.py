@@ -38,7 +38,7 @@ def run_curate(folder: Path, *, seed: int = 17, run: str = "run", score: Any = N
     """Curates `folder`/rows.jsonl, or the sources that are given."""
     section.setdefault("sources", [{"name": "domain", "path": str(folder / "rows.jsonl")}])
     config = CurateConfig(**section)
-    return curate(config, DataConfig(), tiny_tokenizer(), RunDir(folder / run), seed, score=score)
+    return curate(config, tiny_tokenizer(), RunDir(folder / run), seed, score=score)
 
 
 def read_jsonl(path: Path) -> list[dict[str, Any]]:
