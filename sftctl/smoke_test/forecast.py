@@ -49,7 +49,7 @@ def forecast_of(evidence: Evidence, size: Size) -> Forecast | None:
     tokens_per_second = sum(step.tokens for step in steady) / sum(step.seconds for step in steady)
     epochs = plan.steps / plan.steps_per_epoch
     tokens = round(plan.total_tokens * epochs)
-    around = _around(evidence)
+    around = _around(evidence, tokens_per_second)
     training = tokens / tokens_per_second
     seconds = around.setup + training + around.evaluating + around.saving
     operations = train_flops(size.multiplied, tokens)
@@ -114,7 +114,7 @@ def memory_of_ways(evidence: Evidence, size: Size) -> tuple[MemoryUse, ...]:
     return tuple(uses)
 
 
-def _around(evidence: Evidence) -> _Around:
+def _around(evidence: Evidence, tokens_per_second: float) -> _Around:
     rehearsal, train = evidence.rehearsal, evidence.recipe.train
     plan, saved = rehearsal.full_plan, rehearsal.checkpoint
     schedule = schedule_of(train, plan, watched=plan.held_out_rows > 0)
@@ -122,16 +122,26 @@ def _around(evidence: Evidence) -> _Around:
     all_held_out = sum(len(row.input_ids) for row in evidence.inputs.held_out)
     a_pass = evidence.before.held_out_seconds * all_held_out / scored if scored else 0.0
     save = saved.seconds if saved else 0.0
+    first = rehearsal.steps[:_UNSTEADY_STEPS]
+    starting = max(0.0, sum(step.seconds - step.tokens / tokens_per_second for step in first))
     # The finished model is written once, read back, and asked for a few answers and logits.
     model_only = save / _FULL_COPIES if plan.method == "full" else save
     few = evidence.inputs.rows[:CHECK_ROWS]
     logits = 2 * a_pass * sum(len(row.input_ids) for row in few) / max(1, all_held_out)
-    answers = evidence.before.seconds_per_new_token * max(row.trained_tokens for row in few)
+    # An answer that does not stop by itself is cut at twice the longest response.
+    new_tokens = max(row.trained_tokens for row in few) * (2 - _stopped_share(evidence))
+    answers = evidence.before.seconds_per_new_token * new_tokens
     return _Around(
-        setup=rehearsal.loading_seconds + rehearsal.setup_seconds,
+        setup=rehearsal.loading_seconds + rehearsal.setup_seconds + starting,
         evaluating=a_pass * (len(schedule.evaluations) + bool(schedule.evaluations)),
         saving=save * len(schedule.saves) + model_only + rehearsal.loading_seconds + logits + answers,
     )
+
+
+def _stopped_share(evidence: Evidence) -> float:
+    if evidence.after is None or not evidence.after.answers:
+        return 1.0
+    return sum(answer.stopped for answer in evidence.after.answers) / len(evidence.after.answers)
 
 
 def _batch(plan: Plan) -> Batch:

@@ -15,7 +15,7 @@ from sftctl.model.loading import pick_device
 from sftctl.model.peak_memory import mark_memory
 from sftctl.run_dir import storage_errors
 from sftctl.tokenization.config import DataConfig
-from sftctl.train import checkpoints, planning
+from sftctl.train import checkpoints, launch, planning
 from sftctl.train.assembly import Assembled, Recipe, assemble, model_of, out_of_memory_explained, trainable_model
 from sftctl.train.conductor import Session
 from sftctl.train.inputs import Inputs
@@ -57,7 +57,10 @@ class Limits:
 
 @dataclass(frozen=True)
 class Rehearsal:
-    """What happened; `stopped_by` is the error that ended it before its time, `model` what the steps left."""
+    """What happened; `stopped_by` is the error that ended it before its time, `model` what the steps left.
+
+    `setup_seconds` is all but loading, steps and saving: the packing self-test, the trainer, its first preparations.
+    """
 
     plan: Plan
     full_plan: Plan
@@ -86,7 +89,8 @@ def rehearse(subject: Subject, scratch: Path, limits: Limits, before: Callable[[
     `before` is handed the model as it came. What `train` would raise ends the steps and is returned.
     """
     recipe = subject.recipe
-    shutil.rmtree(scratch, ignore_errors=True)
+    if not launch.rank():
+        shutil.rmtree(scratch, ignore_errors=True)
     began = time.perf_counter()
     mark = mark_memory(pick_device(recipe.model))
     model = trainable_model(recipe, subject.sample)
@@ -104,11 +108,12 @@ def rehearse(subject: Subject, scratch: Path, limits: Limits, before: Callable[[
     assembled = assemble(rehearsed.recipe, subject.sample, model, plan, session, first_rows=limits.first_rows)
     watch = _Watch(assembled, limits.seconds)
     assembled.trainer.add_callback(watch)
-    setup_seconds = time.perf_counter() - began
+    stopped_by = _trained(assembled, plan, scratch)
+    setup_seconds = time.perf_counter() - began - sum(step.seconds for step in watch.steps) - watch.save_seconds
     return Rehearsal(
         plan=plan,
         full_plan=full_plan,
-        stopped_by=_trained(assembled, plan, scratch),
+        stopped_by=stopped_by,
         steps=watch.steps,
         checkpoint=_checkpoint(saved, watch.save_seconds),
         peak_memory_bytes=mark.growth_bytes(),
@@ -132,6 +137,8 @@ def _trained(assembled: Assembled, plan: Plan, scratch: Path) -> SftctlError | N
 
 def _session(scratch: Path, saved: list[Path]) -> Session:
     def publish(step: int, progress: Progress) -> None:
+        if launch.rank():
+            return
         saved.append(checkpoints.publish(scratch, step, {}, progress))
 
     return Session(scratch / checkpoints.STAGING, publish, MetricsLog(None), StopRequest(), Progress())
@@ -158,7 +165,9 @@ def _plan(subject: Subject, packing: bool) -> Plan:
 def _micro_batches(subject: Subject, limits: Limits, packing: bool) -> int:
     """Those that the sample needs when its longest rows come first."""
     recipe = subject.recipe
-    scale = planning.scale_of(subject.sample, pick_device(recipe.model), 1, first_rows=limits.first_rows)
+    scale = planning.scale_of(
+        subject.sample, pick_device(recipe.model), launch.processes(), first_rows=limits.first_rows
+    )
     plan = planning.make_plan(recipe.train, recipe.model, scale, seed=recipe.seed, packing=packing)
     return plan.micro_batches_per_step
 

@@ -32,6 +32,7 @@ def _evidence(**train):
         recipe=SimpleNamespace(train=TrainConfig(evaluations_per_epoch=2, checkpoints_per_epoch=1, **train)),
         questions=SimpleNamespace(held_out=rows[:25], prompts=[]),
         inputs=SimpleNamespace(held_out=rows, rows=rows),
+        after=None,
         before=SimpleNamespace(held_out_seconds=1.0, seconds_per_new_token=0.1),
         machine=SimpleNamespace(device="cpu", device_name="NVIDIA L4", device_memory_bytes=2**34),
         rehearsal=SimpleNamespace(
