@@ -21,8 +21,10 @@ from sftctl.eval.sides import find_sides
 from sftctl.eval.stage import held_out_rows
 from sftctl.run_dir import RunDir
 from sftctl.tokenization.config import DataConfig
+from tests.eval.arena.key_effects import ARENA_EFFECTS
 from tests.eval.benchmark_effects import BENCHMARK_EFFECTS
 from tests.eval.conftest import MODEL, run_eval
+from tests.eval.judge.key_effects import JUDGE_EFFECTS
 from tests.key_effect import KeyEffect
 
 _QUESTION = Question(
@@ -257,4 +259,6 @@ KEY_EFFECTS = [
     KeyEffect("eval.behaviours.language", "python", "json", _scores("language", check="is_code")),
     KeyEffect("eval.fail_on", [], ["inconclusive"], _exit),
     *BENCHMARK_EFFECTS,
+    *JUDGE_EFFECTS,
+    *ARENA_EFFECTS,
 ]

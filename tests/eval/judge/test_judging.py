@@ -225,7 +225,7 @@ def test_a_missing_or_broken_key_is_named_and_not_shown(value, message, tmp_path
     assert "sk-" not in str(error.value)
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
+@pytest.mark.parametrize("number", [signal.SIGKILL, pytest.param(signal.SIGTERM, marks=pytest.mark.slow)])
 def test_killed_midway_and_run_again_no_answered_request_is_sent_twice(number, tmp_path):
     script = (
         "import sys; from pathlib import Path; from sftctl.run_dir import RunDir;"
