@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from accelerate.utils import broadcast_object_list
 from safetensors import SafetensorError
 from transformers import TrainerCallback
 
@@ -179,6 +180,15 @@ def _checkpoint(saved: list[Path], seconds: float) -> Checkpoint | None:
     return Checkpoint(saved[-1], size, seconds)
 
 
+def _decided_by_process_0(late: bool) -> bool:
+    """Clocks differ, and a process that stops alone would leave the others waiting."""
+    if launch.processes() == 1:
+        return late
+    shared = [late]
+    broadcast_object_list(shared)
+    return shared[0]
+
+
 @dataclass
 class _Watch(TrainerCallback):  # type: ignore[misc]
     """Times each step, and ends the run at the time limit; sees, and never draws."""
@@ -197,7 +207,8 @@ class _Watch(TrainerCallback):  # type: ignore[misc]
     def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         """A step begins where the one before it ended: reading its rows is part of it."""
         self._step_began, self._step_ended = self._step_ended, time.perf_counter()
-        if self._step_ended - self._run_began > self.limit_seconds and not control.should_training_stop:
+        late = _decided_by_process_0(self._step_ended - self._run_began > self.limit_seconds)
+        if late and not control.should_training_stop:
             control.should_training_stop = control.should_save = True
 
     def on_log(self, args: Any, state: Any, control: Any, logs: dict[str, float] | None = None, **kwargs: Any) -> None:

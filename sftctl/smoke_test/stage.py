@@ -1,11 +1,15 @@
 """Smoke-test: the real pipeline for a hundred steps, every check on what it left, a forecast, one verdict."""
 
 import itertools
+import math
 import random
 import shutil
 import time
 from dataclasses import dataclass, replace
 from typing import Any
+
+import torch
+from accelerate.utils import broadcast_object_list
 
 from sftctl.data.conversation import read_conversations
 from sftctl.errors import GateFailed
@@ -28,7 +32,7 @@ from sftctl.smoke_test.sample import longest_first
 from sftctl.smoke_test.snapshot import Questions, Snapshot, take_snapshot
 from sftctl.smoke_test.telling import in_words, tell
 from sftctl.tokenization.config import DataConfig
-from sftctl.train import planning
+from sftctl.train import launch, planning
 from sftctl.train.assembly import Recipe
 from sftctl.train.config import TrainConfig
 from sftctl.train.inputs import Inputs, read_inputs, row_files
@@ -41,6 +45,8 @@ def smoke_test(
 ) -> SmokeTestResult:
     """Train a little, look closely, forecast the rest. Raises GateFailed, the result written, when a check fails."""
     began = time.perf_counter()
+    if torch.cuda.is_available():
+        torch.cuda.set_device(launch.local_rank())
     files = row_files(train, run_dir)
     try:
         inputs = read_inputs(train, model, data, run_dir)
@@ -55,8 +61,9 @@ def smoke_test(
 
 def _concluded(result: SmokeTestResult, run_dir: RunDir) -> SmokeTestResult:
     """Written first, then said, then judged."""
-    write_json(run_dir.smoke_test_result, result.model_dump(mode="json"))
-    tell(result)
+    if not launch.rank():
+        write_json(run_dir.smoke_test_result, result.model_dump(mode="json"))
+        tell(result)
     if result.failed:
         lines = [f"  {in_words(check)}" for check in result.failed]
         raise GateFailed(f"{len(result.failed)} of {len(result.checks)} checks failed:\n" + "\n".join(lines))
@@ -74,19 +81,31 @@ def examine(config: SmokeTestConfig, recipe: Recipe, data: DataConfig, rows: Row
     watched = _Watched(recipe.model, data, rows, questions)
     subject = Subject(recipe, data, replace(rows.inputs, training=training), rows.inputs)
     rehearsal = rehearse(subject, run_dir.smoke_test_scratch, limits, watched.look_before)
+    if launch.rank():
+        return _of_process_0(None)
     evidence = _gather(recipe, data, rows, watched, rehearsal, run_dir)
     shutil.rmtree(run_dir.smoke_test_scratch, ignore_errors=True)
     checks = run_checks(evidence)
-    return SmokeTestResult(
+    result = SmokeTestResult(
         passed=all(check.verdict != "fail" for check in checks),
         checks=checks,
         steps=len(rehearsal.steps),
-        losses=tuple(step.loss for step in rehearsal.steps),
+        losses=tuple(step.loss if math.isfinite(step.loss) else None for step in rehearsal.steps),
         seconds=time.perf_counter() - began,
         preview=tuple(preview(row, rows.inputs.prepared.tokenizer) for row in questions.probe[:_PREVIEWS]),
         answers=_answers(evidence),
         forecast=forecast_of(evidence, size_of(recipe.model)),
     )
+    return _of_process_0(result)
+
+
+def _of_process_0(result: SmokeTestResult | None) -> SmokeTestResult:
+    """Process 0 alone looks closely; all of them end with its verdict."""
+    shared = [result]
+    if launch.processes() > 1:
+        broadcast_object_list(shared)
+    assert shared[0] is not None
+    return shared[0]
 
 
 @dataclass
@@ -111,7 +130,7 @@ class _Watched:
 
 def _limits(config: SmokeTestConfig, recipe: Recipe, inputs: Inputs) -> Limits:
     """Never more steps than the run itself; the longest rows that one micro-batch holds come first."""
-    scale = planning.scale_of(inputs, pick_device(recipe.model), 1)
+    scale = planning.scale_of(inputs, pick_device(recipe.model), launch.processes())
     packing = recipe.train.packing is not False
     full = planning.make_plan(recipe.train, recipe.model, scale, seed=recipe.seed, packing=packing)
     rules = planning.batch_rules(recipe.train, scale, packing=packing)
