@@ -9,7 +9,7 @@ from markupsafe import Markup
 
 from sftctl.errors import UsageError
 from sftctl.manifest import Stage
-from sftctl.report import figures, view
+from sftctl.report import figures, preferred, view
 from sftctl.report.junit import eval_cases, junit, smoke_test_cases
 from sftctl.report.markdown import markdown
 from sftctl.report.results import Results, read_results
@@ -71,6 +71,9 @@ def page(results: Results, name: str) -> str:
         benchmark_plot=view.benchmark_plot(results.eval),
         behaviour_plot=view.behaviour_plot(results.eval),
         behaviours=_behaviours(results),
+        win_rate_plot=preferred.win_rate_plot(results.eval),
+        judge_facts=preferred.judge_facts(results.eval.judge if results.eval else None),
+        arena_facts=preferred.arena_facts(results.eval.arena if results.eval else None),
         answers=answers,
         sources=sorted({row.source for row in answers}),
         curves=view.training_curves(results),

@@ -1,8 +1,6 @@
 """arena.html in a real headless browser: votes come back as cast, answers stay text, nothing is fetched."""
 
 import json
-import os
-import shutil
 import time
 
 import pytest
@@ -11,17 +9,8 @@ from sftctl.eval.arena.ballot import Entry, make_ballot
 from sftctl.eval.arena.render import arena_page
 from sftctl.eval.arena.votes import Sheet
 from sftctl.eval.judge.contest import Task
+from tests.browser import browser_page
 
-BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-FLAGS = [
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 ATTACK = '</script><img src=x onerror="document.title=\'owned\'"><script>document.title="owned"</script>'
 
 
@@ -41,13 +30,8 @@ def ballot(count=4, repeat_share=0.25, models=("base", "tuned")):
 
 @pytest.fixture(scope="module")
 def browser():
-    if BROWSER is None and "SFTCTL_REQUIRE_BROWSER" not in os.environ:
-        pytest.skip("no Chromium here; SFTCTL_REQUIRE_BROWSER=1 makes this a failure")
-    sync_api = pytest.importorskip("playwright.sync_api")
-    with sync_api.sync_playwright() as playwright:
-        running = playwright.chromium.launch(executable_path=BROWSER, args=FLAGS)
-        yield running
-        running.close()
+    with browser_page() as page:
+        yield page.context.browser
 
 
 @pytest.fixture

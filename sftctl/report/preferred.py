@@ -1,0 +1,97 @@
+"""What the page shows of judge and arena: win rates in one picture, and in words what they rest on."""
+
+from collections.abc import Iterator
+
+from sftctl.eval.arena.result import ArenaResult
+from sftctl.eval.judge.result import Estimate, JudgeResult
+from sftctl.eval.result import Bounds, EvalResult
+from sftctl.report import figures
+from sftctl.report.charts import Point, forest
+
+
+def win_rate_plot(result: EvalResult | None) -> str:
+    """Win rates as points above even, raw beside length-controlled, judge beside people; empty without either."""
+    points = list(_points(result)) if result is not None else []
+    return forest(points, [], "points above even (right: tuned is preferred)") if points else ""
+
+
+def _points(result: EvalResult) -> Iterator[Point]:
+    if result.judge is not None:
+        doubt = "warn" if result.judge.warnings else ""
+        yield _point("judge", result.judge.win_rate.rate, doubt)
+        yield _point("judge, equal length", result.judge.length_controlled, doubt)
+    if result.arena is not None and result.arena.win_rate is not None:
+        yield _point("people", result.arena.win_rate.rate, "")
+
+
+def _point(label: str, rate: Estimate, doubt: str) -> Point:
+    low, high = ((None if bound is None else 100 * bound - 50) for bound in (rate.low, rate.high))
+    tone = doubt or ("good" if low is not None and low > 0 else "bad" if high is not None and high < 0 else "")
+    return Point(label, 100 * rate.value - 50, Bounds(low=low, high=high), tone)
+
+
+def judge_facts(judge: JudgeResult | None) -> list[tuple[str, str]]:
+    """Name and value of what a reader of a win rate has to know."""
+    if judge is None:
+        return []
+    rate, trust, cost = judge.win_rate, judge.reliability, judge.cost
+    fair = judge.length_controlled
+    facts = [
+        (
+            "win rate",
+            f"{_share(rate.rate)} on {rate.rate.items} prompts: {rate.won} won, {rate.even} even, {rate.lost} lost",
+        ),
+        ("at equal length", f"{_share(fair)} (approximate)"),
+        ("exact sign test", f"p = {rate.sign_test_p:.2g}"),
+        ("position bias", f"{figures.signed(trust.position_bias, 2)} (1 always names the first, −1 the second)"),
+        ("same winner in both orders", figures.share(trust.swap_consistency)),
+        ("ties, and no verdict", f"{figures.share(trust.tie_share)}, {figures.share(trust.unparsed_share)}"),
+        ("equal answers come out at", f"{judge.self_test.win_rate:.2f} (even is 0.50)"),
+    ]
+    facts += [(canary.name, f"fooled {canary.fooled} of {canary.verdicts} times") for canary in judge.canaries]
+    if judge.human_agreement is not None:
+        facts.append(("agreement with people", _agreement(judge)))
+    tokens = f"{cost.input_tokens:,} tokens read, {cost.output_tokens:,} written"
+    facts.append(("cost", f"{figures.dollars(cost.usd)}: {tokens}, {cost.from_cache:,} replies known from before"))
+    return facts
+
+
+def _agreement(judge: JudgeResult) -> str:
+    agreement = judge.human_agreement
+    assert agreement is not None
+    said = f"{figures.share(agreement.agreement)} of {agreement.prompts} prompts, kappa {agreement.kappa:.2f}"
+    if agreement.human_agreement is None or agreement.human_kappa is None:
+        return said
+    return (
+        f"{said}; people with each other {figures.share(agreement.human_agreement)}, kappa {agreement.human_kappa:.2f}"
+    )
+
+
+def arena_facts(arena: ArenaResult | None) -> list[tuple[str, str]]:
+    """Name and value of what people said; empty until someone voted."""
+    if arena is None or not arena.votes:
+        return []
+    facts = [("votes", f"{arena.votes} by {len(arena.voters)} people on {arena.comparisons} comparisons")]
+    if arena.win_rate is not None:
+        rate = arena.win_rate
+        facts.append(("win rate", f"{_share(rate.rate)}, exact sign test p = {rate.sign_test_p:.2g}"))
+    facts.append(("both bad", figures.share(arena.both_bad_share)))
+    if arena.side_bias is not None:
+        facts.append(("side bias", f"{figures.signed(arena.side_bias, 2)} (1 always left)"))
+    if arena.agreement is not None:
+        kappas = (("Cohen's", arena.agreement.cohen_kappa), ("Fleiss'", arena.agreement.fleiss_kappa))
+        said = ", ".join(f"{name} kappa {kappa:.2f}" for name, kappa in kappas if kappa is not None)
+        facts.append(("agreement of people", said or "no prompt in common"))
+    for voter in arena.voters:
+        if voter.self_consistency is not None:
+            repeated = f"{figures.share(voter.self_consistency)} of {voter.repeats} repeats"
+            facts.append((f"{voter.name} repeats themselves", repeated))
+    facts += [(f"{item.model} beats an average model", _share(item.chance)) for item in arena.strengths]
+    return facts
+
+
+def _share(rate: Estimate) -> str:
+    """A share with its interval, in percent."""
+    if rate.low is None or rate.high is None:
+        return f"{figures.share(rate.value)} (too few for an interval)"
+    return f"{figures.share(rate.value)} [{figures.share(rate.low)} to {figures.share(rate.high)}]"
