@@ -59,7 +59,12 @@ def fastest(measure, repeats: int = 2) -> float:
 
 
 def test_speed_beside_trl(inputs, tmp_path, capsys):
-    same = {"per_device_train_batch_size": BATCH, "gradient_checkpointing": False, "max_length": None}
+    same = {
+        "per_device_train_batch_size": BATCH,
+        "gradient_checkpointing": False,
+        "max_length": None,
+        "bf16": False,  # on by default, also on a CPU
+    }
     bare = fastest(lambda: trl_seconds(inputs, tmp_path, **same))
     defaults = fastest(
         lambda: trl_seconds(inputs, tmp_path, per_device_train_batch_size=8, gradient_accumulation_steps=4)

@@ -102,8 +102,14 @@ def test_an_adapter_that_moves_nothing_stops_the_run(inputs, tmp_path):
         assembled.trainer.train()
 
 
-def test_every_adapter_moves_and_the_base_stays_bit_for_bit(inputs, tmp_path):
-    assembled = trainer_for(short(), LORA, inputs, tmp_path)
+@pytest.mark.parametrize(
+    "changes",
+    [{}, pytest.param({"dora": True}, marks=pytest.mark.slow), pytest.param({"rslora": True}, marks=pytest.mark.slow)],
+    ids=["lora", "dora", "rslora"],
+)
+def test_every_adapter_moves_and_the_base_stays_bit_for_bit(changes, inputs, tmp_path):
+    model = LORA.model_copy(update={"lora": LORA.lora.model_copy(update=changes)})
+    assembled = trainer_for(short(), model, inputs, tmp_path)
     before = {name: weight.detach().clone() for name, weight in assembled.trainer.model.named_parameters()}
     assembled.trainer.train()
     moved = {
