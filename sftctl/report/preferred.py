@@ -71,7 +71,7 @@ def arena_facts(arena: ArenaResult | None) -> list[tuple[str, str]]:
     """Name and value of what people said; empty until someone voted."""
     if arena is None or not arena.votes:
         return []
-    facts = [("votes", f"{arena.votes} by {len(arena.voters)} people on {arena.comparisons} comparisons")]
+    facts = [("votes", f"{arena.votes} on {arena.comparisons} comparisons; voters: {len(arena.voters)}")]
     if arena.win_rate is not None:
         rate = arena.win_rate
         facts.append(("win rate", f"{_share(rate.rate)}, exact sign test p = {rate.sign_test_p:.2g}"))

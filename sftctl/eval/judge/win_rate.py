@@ -30,9 +30,9 @@ class PromptVerdicts:
         return mean_score(self.scores) if len(self.scores) == len(ORDERS) else None
 
 
-def estimate(values: Sequence[float], *, seed: int) -> Estimate:
+def estimate(values: Sequence[float], *, seed: int, resamples: int = 2000) -> Estimate:
     """Mean with a percentile bootstrap interval over items."""
-    interval = stats.bootstrap_interval(values, [1.0] * len(values), seed=seed)
+    interval = stats.bootstrap_interval(values, [1.0] * len(values), seed=seed, resamples=resamples)
     return bounded(math.fsum(values) / len(values), interval, len(values))
 
 
@@ -44,11 +44,11 @@ def bounded(value: float, interval: stats.Interval, items: int) -> Estimate:
     )
 
 
-def win_rate(scores: Sequence[float], *, seed: int) -> WinRate:
+def win_rate(scores: Sequence[float], *, seed: int, resamples: int = 2000) -> WinRate:
     """Scores are 0..1, one a prompt. The sign test counts prompts above and below one half. At least one score."""
     won, lost = sum(score > 0.5 for score in scores), sum(score < 0.5 for score in scores)
     return WinRate(
-        rate=estimate(scores, seed=seed),
+        rate=estimate(scores, seed=seed, resamples=resamples),
         standard_error=standard_error(scores),
         won=won,
         even=len(scores) - won - lost,
