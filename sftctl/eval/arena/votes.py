@@ -7,6 +7,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from sftctl.console import safe
 from sftctl.errors import DataUnusable, MissingInput, UsageError
 from sftctl.eval.arena.ballot import ArenaKey
 from sftctl.run_dir import write_text
@@ -67,7 +68,7 @@ def merge(known: Iterable[Sheet], added: Iterable[Sheet], key: ArenaKey) -> list
         unknown = sum(vote.item not in key.items for vote in sheet.votes)
         if sheet.arena != key.arena or unknown:
             raise UsageError(
-                f"the votes of {sheet.voter} are on arena {sheet.arena}, and this run's page is {key.arena}: "
+                f"the votes of {safe(sheet.voter)} are on arena {safe(sheet.arena)}, this run's page is {key.arena}: "
                 "answers, prompts or seed have changed since. Vote on the page that lies in the run directory now."
             )
         by_voter[sheet.voter] = sheet

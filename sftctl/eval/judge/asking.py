@@ -48,8 +48,7 @@ def ask_all(config: JudgeConfig, requests: Sequence[Request], path: Path, rng: r
         stop = threading.Event()
         with ChatClient(config, rng, stop) as client:
             _ask_missing(missing, _Desk(client, cache, spending, stop), config.concurrency)
-    stored = [cache.get(key) for key in keys]
-    replies = [entry.reply if entry is not None else None for entry in stored]
+    replies = [cache.get(key) for key in keys]
     unique = {key: reply for key, reply in zip(keys, replies, strict=True) if reply is not None}
     cost = Cost(
         requests=len(missing),
@@ -76,7 +75,9 @@ class _Desk:
         reply = None
         try:
             reply = self.client.ask(request.messages)
-            self.cache.put(key, request.about, reply)
+            # A refusal was not paid for; another try may be let through.
+            if reply is not None:
+                self.cache.put(key, request.about, reply)
         finally:
             self.spending.settle(reserved, reply)
 

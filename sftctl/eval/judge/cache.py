@@ -4,19 +4,12 @@ import json
 import os
 import threading
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from sftctl.eval.judge.client import JudgeReply
 from sftctl.run_dir import storage_errors
-
-
-@dataclass(frozen=True, slots=True)
-class Stored:
-    """A reply, or a refusal of the server (None)."""
-
-    reply: JudgeReply | None
 
 
 class ReplyCache:
@@ -25,26 +18,25 @@ class ReplyCache:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._lock = threading.Lock()
-        self._replies = {}
+        self._replies: dict[str, JudgeReply] = {}
         for line in _whole_lines(path):
             entry = json.loads(line)
-            reply = entry["reply"]
-            self._replies[entry["key"]] = None if reply is None else JudgeReply(**reply)
+            self._replies[entry["key"]] = JudgeReply(**entry["reply"])
 
     @property
     def replies(self) -> list[JudgeReply]:
         """All that was ever paid for in this run."""
         with self._lock:
-            return [reply for reply in self._replies.values() if reply is not None]
+            return list(self._replies.values())
 
-    def get(self, key: str) -> Stored | None:
-        """What is stored under the key; None where it was never asked."""
+    def get(self, key: str) -> JudgeReply | None:
+        """The reply under the key; None where there is none yet."""
         with self._lock:
-            return Stored(self._replies[key]) if key in self._replies else None
+            return self._replies.get(key)
 
-    def put(self, key: str, about: Mapping[str, Any], reply: JudgeReply | None) -> None:
+    def put(self, key: str, about: Mapping[str, Any], reply: JudgeReply) -> None:
         """Append; `about` says in the file what was asked."""
-        entry = {"key": key, **about, "reply": None if reply is None else asdict(reply)}
+        entry = {"key": key, **about, "reply": asdict(reply)}
         line = (json.dumps(entry, ensure_ascii=False) + "\n").encode("utf-8", "surrogatepass")
         with self._lock, storage_errors(self._path):
             self._path.parent.mkdir(parents=True, exist_ok=True)

@@ -11,6 +11,7 @@ from typing import Any, Self
 
 import httpx
 
+from sftctl import console
 from sftctl.errors import EnvironmentProblem
 from sftctl.eval.judge.config import JudgeConfig
 
@@ -50,6 +51,7 @@ class ChatClient:
         self._rng = rng
         self._stop = stop
         self._key = _key(config.api_key_env)
+        self._told = False
         self._url = f"{config.base_url.rstrip('/')}/chat/completions"
         headers = {"Authorization": f"Bearer {self._key}"} if self._key else {}
         # Redirects are not followed: they could carry the key to another host.
@@ -99,7 +101,17 @@ class ChatClient:
             # `from None`: a library's message might quote a header, and the header holds the key.
             raise _Passing(self._hidden(f"{type(error).__name__}: {error}")) from None
         self._check_status(response)
-        return None if response.status_code in _REFUSED else self._read(response, messages)
+        if response.status_code in _REFUSED:
+            self._tell_refusal(response)
+            return None
+        return self._read(response, messages)
+
+    def _tell_refusal(self, response: httpx.Response) -> None:
+        """Once: where every request is refused, the server's words say what the judge does not take."""
+        if not self._told:
+            self._told = True
+            said = console.safe(self._hidden(response.text[:_SHOWN_CHARACTERS]).strip())
+            console.warn(f"the judge refuses a request (status {response.status_code}): {said or 'no reason given'}")
 
     def _check_status(self, response: httpx.Response) -> None:
         status = response.status_code

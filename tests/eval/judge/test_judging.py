@@ -136,12 +136,12 @@ def test_retry_after_is_waited_for(tmp_path):
     assert 7 < waits[0] < 7.01
 
 
-def test_a_silent_judge_and_a_refused_prompt_are_counted_not_dropped(tmp_path):
+def test_a_silent_judge_and_a_refused_prompt_are_counted_not_dropped(tmp_path, capsys):
     def partly(body, number):
         asked = material(body)["turns"][0]["user"]
         if asked == "Question 0?":
             return ""
-        return Answer(status=400) if asked == "Question 1?" else perfect(body, number)
+        return Answer(status=400, body=b"too long") if asked == "Question 1?" else perfect(body, number)
 
     with serving(partly) as judge:
         result = run(judge, tmp_path, contests(8), max_unparsed_share=0.5, max_attempts=2)
@@ -149,6 +149,7 @@ def test_a_silent_judge_and_a_refused_prompt_are_counted_not_dropped(tmp_path):
             run(judge, tmp_path, contests(8), max_attempts=2)
     assert (result.reliability.unparsed_share, result.reliability.refused) == (0.25, 2)
     assert result.win_rate.rate.items == 6
+    assert capsys.readouterr().err.count("refuses a request (status 400): too long") == 2
 
 
 @pytest.mark.parametrize("reply", ["I cannot decide.", "", "[A]"])
