@@ -144,7 +144,7 @@ def _arena_gate(result: ArenaResult, booth: Booth, measured: Measured, config: A
     if config.min_win_rate is not None:
         verdict, message = rate_gate(rate, config.min_win_rate, "the base")
         measured.failures.append(_gate("arena: tuned against base", "arena", verdict, message))
-    console.say(f"arena: {result.votes} votes of {len(result.voters)} people, tuned preferred {rate.value:.3f}")
+    console.say(f"arena: {result.votes} votes, voters: {len(result.voters)}, win rate of tuned {rate.value:.3f}")
 
 
 def _judge_gate(config: JudgeConfig, result: JudgeResult, measured: Measured) -> None:

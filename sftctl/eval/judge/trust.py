@@ -15,6 +15,8 @@ LEAST_SWAP_CONSISTENCY = 0.5
 MOST_FOOLED_SHARE = 0.1
 MOST_SELF_TEST_GAP = 0.2
 MOST_TIES = 0.9
+FEW_PROMPTS = 20
+"""With fewer prompts a bootstrap interval is too narrow to be believed."""
 
 
 def warnings_of(reliability: Reliability, self_test: SelfTest, canaries: Sequence[Canary]) -> tuple[str, ...]:
@@ -52,11 +54,11 @@ def gate_of(config: JudgeConfig, result: JudgeResult) -> tuple[VerdictName, str]
 
 
 def rate_gate(rate: Estimate, limit: float, against: str) -> tuple[VerdictName, str]:
-    """A pass needs the whole interval above the limit, a fail has it below."""
+    """A pass needs the whole interval above the limit, a fail has it below; on few prompts a pass is a weak one."""
     low, high = (0.0 if rate.low is None else rate.low), (1.0 if rate.high is None else rate.high)
     said = f"win rate {rate.value:.3f} (95 % {low:.3f} to {high:.3f}) against {against} on {rate.items} prompts"
     if low > limit:
-        return "pass", f"{said}, above {limit:g}"
+        return "pass" if rate.items >= FEW_PROMPTS else "weak pass", f"{said}, above {limit:g}"
     return ("fail", f"{said}, below {limit:g}") if high < limit else ("inconclusive", f"{said}, {limit:g} is within")
 
 

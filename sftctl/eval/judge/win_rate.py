@@ -31,7 +31,13 @@ class PromptVerdicts:
 
 
 def estimate(values: Sequence[float], *, seed: int, resamples: int = 2000) -> Estimate:
-    """Mean with a percentile bootstrap interval over items."""
+    """Mean of shares with a percentile bootstrap interval over items.
+
+    Where every item is 1, or every item is 0, no resample differs and the bootstrap would claim certainty: there it
+    is Wilson's interval.
+    """
+    if len(set(values)) == 1 and values[0] in (0.0, 1.0):
+        return bounded(values[0], stats.wilson(round(sum(values)), len(values)), len(values))
     interval = stats.bootstrap_interval(values, [1.0] * len(values), seed=seed, resamples=resamples)
     return bounded(math.fsum(values) / len(values), interval, len(values))
 

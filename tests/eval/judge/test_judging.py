@@ -54,7 +54,8 @@ def run(judge, folder, of=None, **more):
 def test_a_perfect_judge_gives_one_and_is_trusted(tmp_path):
     with serving(perfect) as judge:
         result = run(judge, tmp_path)
-    assert (result.win_rate.rate.value, result.win_rate.rate.low, result.win_rate.won) == (1.0, 1.0, 8)
+    assert (result.win_rate.rate.value, result.win_rate.rate.high, result.win_rate.won) == (1.0, 1.0, 8)
+    assert result.win_rate.rate.low == pytest.approx(1 / (1 + 1.959964**2 / 8))  # Wilson, 8 of 8
     assert result.win_rate.sign_test_p == 2 / 2**8
     assert (result.reliability.position_bias, result.reliability.swap_consistency) == (0.0, 1.0)
     assert (result.self_test.win_rate, result.self_test.ties, result.self_test.verdicts) == (0.5, 10, 10)

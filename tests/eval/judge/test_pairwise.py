@@ -11,6 +11,8 @@ from sftctl.eval.arena.agreement import cohen_kappa, fleiss_kappa
 from sftctl.eval.judge.contest import Task
 from sftctl.eval.judge.length_control import length_controlled_rate
 from sftctl.eval.judge.pairwise import Pairing, ask_for_verdict, nonce_of, read_verdict, reason_of
+from sftctl.eval.judge.result import Estimate
+from sftctl.eval.judge.trust import rate_gate
 from sftctl.eval.judge.win_rate import PromptVerdicts, reliability, win_rate
 
 
@@ -98,6 +100,20 @@ def test_scores_are_one_a_prompt_and_shares_count_single_verdicts():
     assert trust.swap_consistency == 3 / 4
     assert trust.tie_share == 3 / 9
     assert trust.unparsed_share == pytest.approx(1 / 10)
+
+
+@pytest.mark.parametrize(
+    ("rate", "verdict"),
+    [
+        (Estimate(value=0.7, low=0.6, high=0.8, items=40), "pass"),
+        (Estimate(value=0.7, low=0.6, high=0.8, items=19), "weak pass"),
+        (Estimate(value=0.55, low=0.45, high=0.65, items=40), "inconclusive"),
+        (Estimate(value=0.4, low=0.3, high=0.49, items=40), "fail"),
+        (Estimate(value=1.0, low=None, high=None, items=1), "inconclusive"),
+    ],
+)
+def test_the_gate_looks_at_the_ends_of_the_interval(rate, verdict):
+    assert rate_gate(rate, 0.5, "base")[0] == verdict
 
 
 def test_ten_wins_of_ten_have_the_exact_sign_test():
