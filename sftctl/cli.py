@@ -226,7 +226,12 @@ class _LogFile(logging.Handler):
 def _send_library_messages_to_the_log() -> None:
     for name in ("TRANSFORMERS_VERBOSITY", "DATASETS_VERBOSITY", "HF_HUB_VERBOSITY"):
         os.environ.setdefault(name, "error")
-    for name in ("HF_HUB_DISABLE_PROGRESS_BARS", "HF_DATASETS_DISABLE_PROGRESS_BARS", "TQDM_DISABLE"):
+    for name in (
+        "HF_HUB_DISABLE_PROGRESS_BARS",
+        "HF_DATASETS_DISABLE_PROGRESS_BARS",
+        "TQDM_DISABLE",
+        "HF_HUB_DISABLE_TELEMETRY",
+    ):
         os.environ.setdefault(name, "1")
     logging.basicConfig(handlers=[_LogFile()], level=logging.WARNING)
     logging.captureWarnings(True)

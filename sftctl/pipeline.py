@@ -251,6 +251,11 @@ def _smoke_test(session: Session) -> None:
 
 
 def _train(session: Session) -> None:
+    from sftctl.train.launch import use_one_gpu
+
+    launch_line = use_one_gpu(session.command("train").removeprefix("sftctl "))
+    if launch_line is not None:
+        console.say(f"several GPUs are here, and one is used; for all of them: {launch_line}")
     from sftctl.train.stage import train
 
     recipe, options = session.recipe, session.options

@@ -8,6 +8,9 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 
+# Before torch is imported: workers, and the commands that tests start, run one thread each.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--update-golden", action="store_true", help="write the goldens anew; then read the diff")

@@ -12,6 +12,9 @@ from sftctl.train.result import Advice, Plan
 REFERENCE_BATCH = 32
 """The batch that the default learning rates are meant for."""
 
+TOY_PARAMETERS = 20_000_000
+"""Below this a model is a toy or a test, and learns at rates that would ruin a pretrained one."""
+
 
 @dataclass(frozen=True)
 class Situation:
@@ -43,7 +46,7 @@ def _many_epochs(now: Situation) -> Advice | None:
 
 
 def _high_full_rate(now: Situation) -> Advice | None:
-    if now.plan.method != "full" or now.plan.learning_rate <= 5e-5:
+    if now.plan.method != "full" or now.plan.learning_rate <= 5e-5 or now.plan.parameters < TOY_PARAMETERS:
         return None
     return Advice(
         what=f"full fine-tuning at a learning rate of {now.plan.learning_rate:g}",

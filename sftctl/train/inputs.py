@@ -4,7 +4,6 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from sftctl.data.conversation import Conversation, read_conversations
 from sftctl.data.ingest import ingest
@@ -103,12 +102,6 @@ def encode_inputs(
     empty = rows_without_trained_tokens(encoded.rows)
     if empty:
         raise DataUnusable(f"{len(empty)} rows have no token to train on, such as {empty[0]}. Remove them.")
-    watched = _encode_held_out(held_out, prepared, data, encoded.max_length) if held_out else []
+    # Not cut to the longest training row: eval will measure these rows whole, too.
+    watched = list(encode_dataset(held_out, prepared, data, model_max_length=limit).rows) if held_out else []
     return Inputs(prepared, encoded, watched, hashes)
-
-
-def _encode_held_out(
-    held_out: Sequence[Conversation], prepared: Any, data: DataConfig, max_length: int
-) -> list[EncodedRow]:
-    same_length = data.model_copy(update={"max_length": max_length})
-    return list(encode_dataset(held_out, prepared, same_length, model_max_length=max_length).rows)
