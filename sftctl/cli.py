@@ -208,9 +208,10 @@ def _execute(stages: "Sequence[Stage]", recipe: str, overrides: list[str] | None
 
         session = open_session(load_recipe(recipe, overrides or ()), options)
         ending = run_stages(session, stages)
-        if main_process and ending.printed is not None:
-            document = json.dumps(ending.document, indent=2, ensure_ascii=False)
-            typer.echo(document if options.as_json else ending.printed)
+        if main_process and options.as_json:
+            typer.echo(json.dumps(ending.document, indent=2, ensure_ascii=False))
+        elif main_process and ending.printed is not None:
+            typer.echo(ending.printed)
         return ending.exit_code
 
     raise typer.Exit(_guarded(work, as_json=options.as_json))

@@ -66,7 +66,7 @@ class Session:
 
 @dataclass(frozen=True)
 class Ending:
-    """How the command ended: the exit code, the line to print, and the JSON document in its place."""
+    """How the command ended: the exit code, the line to print (if any), and the JSON document in its place."""
 
     exit_code: ExitCode
     printed: str | None
@@ -342,6 +342,9 @@ def _dry_run(session: Session, stages: Sequence[Stage]) -> Ending:
         from sftctl.train.plan import plan
 
         recipe = session.recipe
-        planned = plan(with_builtin_paths(recipe.train), recipe.model, recipe.data, session.run_dir)
-        document["plan"] = planned.model_dump(mode="json")
+        try:
+            planned = plan(with_builtin_paths(recipe.train), recipe.model, recipe.data, session.run_dir)
+            document["plan"] = planned.model_dump(mode="json")
+        except MissingInput:
+            console.say(f"train's plan needs the curated rows: {session.command('curate')}, then --dry-run again")
     return Ending(ExitCode.OK, None, document)

@@ -188,8 +188,8 @@ _WISHES = {
     "greater_than_equal": "at least {ge:g}",
     "less_than": "less than {lt:g}",
     "less_than_equal": "at most {le:g}",
-    "literal_error": "one of {choices}",
-    "union_tag_invalid": "one of {choices}",
+    "literal_error": "{choices}",
+    "union_tag_invalid": "{choices}",
     "too_short": "a list of {min_length} or more",
     "too_long": "a list of at most {max_length}",
     "string_too_short": "text of {min_length} or more characters",
@@ -201,7 +201,9 @@ _WISHES = {
 
 def _wish(detail: ErrorDetails) -> str:
     template = _WISHES.get(detail["type"], detail["msg"])
-    return template.format(choices=", ".join(_choices(detail)), **detail.get("ctx", {}))
+    choices = _choices(detail)
+    listed = choices[0] if len(choices) == 1 else f"one of {', '.join(choices)}"
+    return template.format(choices=listed, **detail.get("ctx", {}))
 
 
 def _choices(detail: ErrorDetails) -> list[str]:

@@ -96,7 +96,7 @@ def loaded(tmp_path, text, *overrides):
 
 
 def test_overrides_follow_the_recipes_scalar_rules_and_reach_list_items(tmp_path):
-    text = MINIMAL + "curate: {sources: [{name: a, path: b, share: 0.5}]}\n"
+    text = MINIMAL + "curate: {sources: [{name: a, path: b, share: 0.5}, {name: c, path: d, share: 0.6}]}\n"
     recipe = loaded(
         tmp_path, text, "train.learning_rate=1e-5", "curate.sources.0.share=0.4", "run_dir=out", "train.epochs=3"
     )

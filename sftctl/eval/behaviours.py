@@ -195,7 +195,7 @@ class Similarity(_Behaviour):
     """Mean closeness to the reference, 0 to 1."""
 
     binary: ClassVar[bool] = False
-    check: Literal["f1", "chrf", "rouge_l"]
+    check: Literal["f1", "chrf", "rouge_l"] = Field(description="which measure of closeness")
 
     def score(self, answer: Answer) -> float | None:
         measure = {"f1": text_metrics.f1, "chrf": text_metrics.chrf, "rouge_l": text_metrics.rouge_l}[self.check]

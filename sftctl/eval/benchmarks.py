@@ -94,7 +94,7 @@ class MultipleChoice(_Task):
     """Any file of questions with choices, by a field map."""
 
     format: Literal["multiple_choice"] = "multiple_choice"
-    fields: FieldMap = FieldMap()
+    fields: FieldMap = Field(FieldMap(), description="which columns hold question, choices and answer")
     style: Literal["letters", "text"] = Field("text", description="continue with the letter, or with the choice itself")
     metric: Literal["acc", "acc_norm"] = Field("acc", description="acc_norm: log-likelihood per character")
 

@@ -40,7 +40,11 @@ def test_0_and_the_path_of_what_was_made_alone_on_standard_output(folder):
 
 
 def test_1_when_the_gate_on_dropped_rows_fails_and_the_result_is_there(folder):
-    ran = sftctl("curate", "recipe.yaml", "curate.filters=[{rule: length, min_tokens: 900}]", cwd=folder)
+    long_answers = [" ".join(f"Part {k} of plan {n} costs {k * n + 7} euros." for k in range(8)) for n in range(40)]
+    answers = ["Yes." if n % 4 else answer for n, answer in enumerate(long_answers)]
+    rows = [{"question": question, "answer": answer} for question, answer in zip(QUESTIONS, answers, strict=True)]
+    (folder / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    ran = sftctl("curate", "recipe.yaml", "curate.filters=[{rule: length, min_tokens: 20}]", cwd=folder)
     assert ran.exit_code == 1
     assert "curate.max_dropped_fraction" in ran.stderr
     assert (folder / "runs/desk/data/curate.json").exists()

@@ -62,7 +62,7 @@ def test_in_a_browser_the_page_filters_answers_and_runs_no_foreign_script(report
         page.fill("#search", "")
         page.select_option("#kind", "miss")
         assert page.locator("article:visible .prompt").inner_text() == "general Name a colour"
-        assert page.locator("figure svg").count() == 2
+        assert page.locator("figure svg").count() == 3
         assert (problems, page.fetched) == ([], [report.as_uri()])
         assert page.title() == "made: pass"
 

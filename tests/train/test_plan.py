@@ -27,7 +27,7 @@ def planned(config: TrainConfig, model=FULL, rows: int = 1000, length: int = 40)
 
 
 def advised(config: TrainConfig, model=FULL, data=DATA, roles=("general",), **options) -> list[str]:
-    made = planned(config, model, **options)
+    made = planned(config, model, **options).model_copy(update={"parameters": 8_000_000_000})
     lengths = [40] * made.rows
     return [advice.change for advice in advise(Situation(config, model, data, made, lengths, roles * made.rows))]
 
