@@ -98,6 +98,11 @@ def error(text: str) -> None:
     _emit(f"error: {text}", f"[bold red]error:[/bold red] {escape(text)}", shown=True)
 
 
+def plain(text: str) -> None:
+    """A line that a machine reads, such as a CI annotation; shown even when quiet, never coloured."""
+    _emit(text, escape(text), shown=True)
+
+
 def show(renderable: "RenderableType") -> None:
     """Anything that rich can draw: a coloured conversation, a panel."""
     if _terminal.verbosity != "quiet":

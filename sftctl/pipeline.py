@@ -3,28 +3,21 @@
 import json
 import os
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import nullcontext
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, TypeVar
-
-from pydantic import BaseModel
+from typing import TYPE_CHECKING, Any, Literal
 
 from sftctl import console
-from sftctl.demo import paths as demo
-from sftctl.errors import ExitCode, GateFailed, MissingInput, UsageError
-from sftctl.manifest import Stage, hash_path, new_record, record_stage, state_of
-from sftctl.recipe import LoadedRecipe, Recipe, leaves, resolved_yaml
+from sftctl.errors import ExitCode, GateFailed, MissingInput, SftctlError, StorageFailed, UsageError
+from sftctl.manifest import Stage, new_record, record_stage, state_of
+from sftctl.recipe import LoadedRecipe, Recipe, resolved_yaml
 from sftctl.run_dir import RunDir, locked, write_text
+from sftctl.stage_inputs import STANDARD_INPUT, inputs_of, with_builtin_paths
 
 if TYPE_CHECKING:
     from sftctl.tokenization.prepare import Prepared
-
-STANDARD_INPUT = "standard input"
-"""Stands for a hash where rows are piped in: the stage that reads them always runs."""
-
-Section = TypeVar("Section", bound=BaseModel)
 
 
 @dataclass(frozen=True)
@@ -102,7 +95,7 @@ def run_stages(session: Session, stages: Sequence[Stage]) -> Ending:
 
 def _run_or_skip(session: Session, stage: Stage, *, main_process: bool) -> Ending:
     _require_inputs(session, stage)
-    inputs = inputs_of(session, stage)
+    inputs = inputs_of(session.recipe, session.run_dir, stage)
     state = state_of(session.run_dir, stage, inputs)
     unchanged = state.state == "done" and STANDARD_INPUT not in inputs.values()
     if unchanged and not session.options.overwrite and session.options.votes is None:
@@ -116,6 +109,11 @@ def _run_or_skip(session: Session, stage: Stage, *, main_process: bool) -> Endin
         _RUNNERS[stage](session)
     except GateFailed as error:
         failure = error
+    except SftctlError:
+        # Such as a judge that cannot be reached: what was measured before it is shown all the same.
+        with suppress(StorageFailed):
+            _write_reports(session, stage)
+        raise
     if main_process:
         record = new_record(
             session.run_dir,
@@ -140,60 +138,6 @@ def _ending(session: Session, stage: Stage, failure: GateFailed | None) -> Endin
     return Ending(ExitCode.OK if failure is None else ExitCode.GATE_FAILED, str(product), document)
 
 
-def inputs_of(session: Session, stage: Stage) -> dict[str, str]:
-    """Everything that decides the stage's result: keys of the recipe by name, files by hash."""
-    recipe, run_dir = session.recipe, session.run_dir
-    sections: dict[Stage, tuple[str, ...]] = {
-        "curate": ("data", "curate"),
-        "smoke-test": ("model", "data", "train", "smoke_test"),
-        "train": ("model", "data", "train"),
-        "eval": ("model", "data", "eval"),
-    }
-    files: dict[Stage, tuple[Path, ...]] = {
-        "curate": (),
-        "smoke-test": (run_dir.training_rows, run_dir.held_out_rows),
-        "train": (run_dir.training_rows, run_dir.held_out_rows),
-        "eval": (run_dir.held_out_rows, run_dir.model),
-    }
-    found = {"seed": str(recipe.seed), "model.path": recipe.model.path, "model.revision": recipe.model.revision}
-    for section in sections[stage]:
-        found |= leaves(section, getattr(recipe, section))
-        for key, named in _named_files(section, getattr(recipe, section)):
-            found[f"{key} (file)"] = STANDARD_INPUT if named == "-" else hash_path(Path(named))
-    for path in files[stage]:
-        if path.exists():
-            found[str(path.relative_to(run_dir.root))] = hash_path(path)
-    return found
-
-
-def with_builtin_paths(section: Section) -> Section:
-    """The section with `builtin:demo/FILE` replaced by the file that ships in the package."""
-    return type(section).model_validate(_replaced(section.model_dump()))
-
-
-def _replaced(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: _replaced(child) for key, child in value.items()}
-    if isinstance(value, list | tuple):
-        return [_replaced(child) for child in value]
-    return (
-        str(demo.resolve(value)) if isinstance(value, str | Path) and str(value).startswith(demo.DATA_PREFIX) else value
-    )
-
-
-def _named_files(prefix: str, section: BaseModel | None) -> Iterator[tuple[str, str]]:
-    """Dotted keys of a section whose values are local files, models in folders, or standard input."""
-    for key, text in leaves(prefix, section and with_builtin_paths(section)).items():
-        value = json.loads(text)
-        for item in value if isinstance(value, list) else [value]:
-            if isinstance(item, str) and (item == "-" or Path(item).is_file() or _is_model_folder(Path(item))):
-                yield key, item
-
-
-def _is_model_folder(path: Path) -> bool:
-    return (path / "config.json").is_file() or (path / "adapter_config.json").is_file()
-
-
 def _require_inputs(session: Session, stage: Stage) -> None:
     """Raise MissingInput, with the command to run, when an earlier stage's result is missing, stale or failed."""
     recipe = session.recipe
@@ -203,7 +147,7 @@ def _require_inputs(session: Session, stage: Stage) -> None:
     if stage == "eval" and recipe.eval.needs_training:
         needed += ["curate", "train"]
     for earlier in needed:
-        state = state_of(session.run_dir, earlier, inputs_of(session, earlier))
+        state = state_of(session.run_dir, earlier, inputs_of(recipe, session.run_dir, earlier))
         if state.state == "done" and state.passed:
             continue
         why = f"is {state.state} ({state.reason})" if state.state == "stale" else f"has {state.state}"
@@ -334,7 +278,7 @@ def _dry_run(session: Session, stages: Sequence[Stage]) -> Ending:
     """Say what each stage would do now, with advice; write nothing."""
     document: dict[str, Any] = {"run_dir": str(session.run_dir.root), "stages": {}}
     for stage in stages:
-        state = state_of(session.run_dir, stage, inputs_of(session, stage))
+        state = state_of(session.run_dir, stage, inputs_of(session.recipe, session.run_dir, stage))
         would = "skip: done and unchanged" if state.state == "done" else f"run ({state.reason or state.state})"
         console.say(f"{stage}: would {would}")
         document["stages"][stage] = {"state": state.state, "reason": state.reason}

@@ -11,17 +11,23 @@ _ANNOTATION = {"fail": "error", "warn": "warning"}
 
 
 def tell(result: SmokeTestResult) -> None:
-    """Failed checks are left to the error that ends the command; warnings are said here."""
+    """Failed checks are left to the error that ends the command; warnings are said here, passes with --verbose."""
+    if result.preview:
+        console.say("what is trained stands in «»")
     for preview in result.preview:
         console.show(_coloured(preview))
-    console.table("smoke test", ("check", "verdict"), [(check.name, check.verdict) for check in result.checks])
+    for check in result.checks:
+        if check.verdict in ("pass", "skipped"):
+            console.detail(f"{check.verdict}: {check.name}: {check.evidence}")
+    passed = sum(check.verdict == "pass" for check in result.checks)
+    console.say(f"{passed} of {len(result.checks)} checks passed")
     for check in result.checks:
         if check.verdict == "warn":
             console.warn(in_words(check))
     if result.forecast is not None:
         _tell_forecast(result.forecast)
     for line in annotations(result):
-        console.say(line)
+        console.plain(line)
 
 
 def in_words(check: Check) -> str:
@@ -78,9 +84,11 @@ def _way(use: MemoryUse) -> tuple[str, str, str, str]:
 
 
 def _coloured(preview: Preview) -> Text:
-    text = Text()
+    """Marked by signs as well as by colour, for terminals and readers without it."""
+    text = Text("  ")
     for piece in preview.pieces:
-        text.append(console.safe(piece.text), style="bold green" if piece.trained else "dim")
+        shown = console.safe(piece.text).replace("\n", "\n  ")
+        text.append(f"«{shown}»" if piece.trained else shown, style="bold green" if piece.trained else "dim")
     return text
 
 
