@@ -44,7 +44,7 @@ ResumeOption = Annotated[
     Literal["auto", "never"], typer.Option("--resume", help="Continue from the newest intact checkpoint.")
 ]
 JunitOption = Annotated[Path | None, typer.Option("--junit", metavar="FILE", help="Also write checks as JUnit XML.")]
-VotesOption = Annotated[Path | None, typer.Option("--votes", metavar="FILE", help="Merge votes from arena.html.")]
+VotesOption = Annotated[Path | None, typer.Option("--votes", metavar="PATH", help="Merge a file or folder of votes.")]
 
 
 @app.command(short_help="raw rows -> held-out and training set")
@@ -155,10 +155,10 @@ def init(
     data: Annotated[str | None, typer.Option(help="File of training rows, or hub id.")] = None,
     name: Annotated[str | None, typer.Option(help="Name of the run.")] = None,
     ci: Annotated[bool, typer.Option("--ci", help="Write a workflow that runs the smoke-test in CI.")] = False,
-    overwrite: OverwriteOption = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a file that exists.")] = False,
 ) -> None:
     """A commented starter recipe, from questions, or from flags when not a terminal."""
-    from sftctl.starter import Answers, ask, write_starter, write_workflow
+    from sftctl.starter import Answers, ask, examples_taken, write_starter, write_workflow
 
     def write() -> ExitCode:
         given = Answers(name=name, model=model, data=data)
@@ -167,6 +167,10 @@ def init(
             write_workflow(folder, overwrite=overwrite) if ci else write_starter(folder, answers, overwrite=overwrite)
         )
         typer.echo(path)
+        if not ci:
+            for taken in examples_taken(answers):
+                console.warn(taken)
+            console.say(f"next: sftctl run {path} --dry-run")
         return ExitCode.OK
 
     raise typer.Exit(_guarded(write))

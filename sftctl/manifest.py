@@ -16,8 +16,6 @@ from sftctl.run_dir import RunDir, write_json
 
 Stage = Literal["curate", "smoke-test", "train", "eval"]
 
-STAGES: tuple[Stage, ...] = ("curate", "smoke-test", "train", "eval")
-
 _PACKAGES = (
     "torch",
     "transformers",

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shlex
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext, suppress
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from sftctl import console
 from sftctl.errors import ExitCode, GateFailed, MissingInput, SftctlError, StorageFailed, UsageError
 from sftctl.manifest import Stage, new_record, record_stage, state_of
+from sftctl.model.use import how_to_use
 from sftctl.recipe import LoadedRecipe, Recipe, resolved_yaml
 from sftctl.run_dir import RunDir, locked, write_text
 from sftctl.stage_inputs import STANDARD_INPUT, inputs_of, with_builtin_paths
@@ -48,13 +50,10 @@ class Session:
     def recipe(self) -> Recipe:
         return self.loaded.recipe
 
-    @property
-    def command_line_tail(self) -> str:
-        """What every command to repeat ends with, when the run directory was named on the command line."""
-        return f" --run-dir {self.options.run_dir}" if self.options.run_dir else ""
-
     def command(self, stage: str) -> str:
-        return self.loaded.command(stage) + self.command_line_tail
+        """The command line that runs `stage` on this recipe and run directory, ready to paste."""
+        named = self.options.run_dir
+        return self.loaded.command(stage) + (f" --run-dir {shlex.quote(str(named))}" if named else "")
 
 
 @dataclass(frozen=True)
@@ -67,12 +66,15 @@ class Ending:
 
 
 def open_session(loaded: LoadedRecipe, options: Options) -> Session:
-    """Where the run lives. Raises UsageError for a launcher around a command that runs in one process."""
+    """The command line's run directory goes before the recipe's."""
     return Session(loaded, RunDir(options.run_dir or loaded.recipe.run_folder), options)
 
 
 def run_stages(session: Session, stages: Sequence[Stage]) -> Ending:
-    """Run stages in order under the lock; one that is done and unchanged is skipped; stop at the first failure."""
+    """Run stages in order under the lock; one that is done and unchanged is skipped; stop at the first failure.
+
+    Raises UsageError under a launcher where the command runs in one process, MissingInput, and what stages raise.
+    """
     _refuse_launcher(stages)
     if session.options.dry_run:
         return _dry_run(session, stages)
@@ -80,14 +82,14 @@ def run_stages(session: Session, stages: Sequence[Stage]) -> Ending:
     with locked(session.run_dir, " ".join(stages)) if main_process else nullcontext():
         if main_process:
             console.log_to(session.run_dir.log)
-            write_text(session.run_dir.input_recipe, session.loaded.text)
-            write_text(session.run_dir.resolved_recipe, resolved_yaml(session.recipe))
-        documents: dict[str, Any] = {}
+        documents: dict[Stage, Any] = {}
         for stage in stages:
             ending = _run_or_skip(session, stage, main_process=main_process)
             documents[stage] = ending.document
             if ending.exit_code:
                 break
+        if main_process:
+            _write_junit(session, list(documents))
     document = ending.document if len(stages) == 1 else {"stages": documents, "report": str(session.run_dir.report)}
     printed = ending.printed if len(stages) == 1 else str(session.run_dir.report)
     return Ending(ending.exit_code, printed, document)
@@ -103,6 +105,9 @@ def _run_or_skip(session: Session, stage: Stage, *, main_process: bool) -> Endin
         failure = None if state.passed else GateFailed(f"{stage} failed its gate; see {session.run_dir.root}")
         return _ending(session, stage, failure)
     console.heading(f"{stage}  {session.recipe.name}" + (f"  ({state.reason})" if state.reason else ""))
+    if main_process:
+        write_text(session.run_dir.input_recipe, session.loaded.text)
+        write_text(session.run_dir.resolved_recipe, resolved_yaml(session.recipe))
     started = time.monotonic()
     failure = None
     try:
@@ -112,7 +117,7 @@ def _run_or_skip(session: Session, stage: Stage, *, main_process: bool) -> Endin
     except SftctlError:
         # Such as a judge that cannot be reached: what was measured before it is shown all the same.
         with suppress(StorageFailed):
-            _write_reports(session, stage)
+            _write_report(session)
         raise
     if main_process:
         record = new_record(
@@ -124,7 +129,8 @@ def _run_or_skip(session: Session, stage: Stage, *, main_process: bool) -> Endin
             outputs=_outputs(session.run_dir, stage),
         )
         record_stage(session.run_dir, stage, record)
-        _write_reports(session, stage)
+        _write_report(session)
+        _say_cost(session, stage, record.seconds)
     return _ending(session, stage, failure)
 
 
@@ -256,22 +262,39 @@ def _product(run_dir: RunDir, stage: Stage) -> Path:
 
 
 def _next_step(session: Session, stage: Stage) -> str:
+    run_dir = session.run_dir
     following: dict[Stage, str] = {
         "curate": f"next: {session.command('smoke-test')}",
         "smoke-test": f"next: {session.command('train')}",
-        "train": f"next: {session.command('eval')}",
+        "train": "\n".join([*how_to_use(session.recipe.model, run_dir.model), f"next: {session.command('eval')}"]),
         "eval": f"next: open {session.run_dir.report}",
     }
     return following[stage]
 
 
-def _write_reports(session: Session, stage: Stage) -> None:
-    """The page for people after every stage, and JUnit where it was asked for."""
-    from sftctl.report.stage import write_junit, write_report
+def _say_cost(session: Session, stage: Stage, seconds: float) -> None:
+    """One line: what the stage cost on one device, where the recipe names a price."""
+    price = session.recipe.train.gpu_hour_usd
+    if stage != "curate" and price is not None:
+        console.say(f"{stage}: {seconds:.0f} s of one device, ${seconds / 3600 * price:.4f} at ${price:g} an hour")
+    elif stage != "curate":
+        console.say(f"{stage}: {seconds:.0f} s; set train.gpu_hour_usd to see what that costs")
+
+
+def _write_report(session: Session) -> None:
+    """The page for people, after every stage."""
+    from sftctl.report.stage import write_report
 
     write_report(session.run_dir)
-    if session.options.junit is not None and stage in ("smoke-test", "eval"):
-        write_junit(session.run_dir, stage, session.options.junit)
+
+
+def _write_junit(session: Session, stages: Sequence[Stage]) -> None:
+    """The checks of all stages of this command that have any, in the file that was asked for."""
+    if session.options.junit is None:
+        return
+    from sftctl.report.stage import write_junit
+
+    write_junit(session.run_dir, [stage for stage in stages if stage in ("smoke-test", "eval")], session.options.junit)
 
 
 def _dry_run(session: Session, stages: Sequence[Stage]) -> Ending:
@@ -287,8 +310,9 @@ def _dry_run(session: Session, stages: Sequence[Stage]) -> Ending:
 
         recipe = session.recipe
         try:
+            _require_inputs(session, "train")
             planned = plan(with_builtin_paths(recipe.train), recipe.model, recipe.data, session.run_dir)
             document["plan"] = planned.model_dump(mode="json")
-        except MissingInput:
-            console.say(f"train's plan needs the curated rows: {session.command('curate')}, then --dry-run again")
+        except MissingInput as missing:
+            console.say(f"no plan of the training yet: {missing}")
     return Ending(ExitCode.OK, None, document)

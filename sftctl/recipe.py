@@ -1,6 +1,7 @@
 """The recipe: the stages' own sections put together; loading it, overriding it, and saying what is wrong with it."""
 
 import json
+import shlex
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -61,7 +62,7 @@ class LoadedRecipe:
 
     def command(self, stage: str) -> str:
         """The command line that runs `stage` with this recipe."""
-        return " ".join(["sftctl", stage, self.argument, *self.overrides])
+        return shlex.join(["sftctl", stage, self.argument, *self.overrides])
 
 
 def load_recipe(argument: str, overrides: Sequence[str] = ()) -> LoadedRecipe:

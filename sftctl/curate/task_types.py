@@ -1,7 +1,7 @@
 """What kind of task a row is, from how it is asked and from the shape of its answer; neither alone tells."""
 
 import re
-from typing import Literal, get_args
+from typing import Literal
 
 from sftctl.data.conversation import Conversation
 
@@ -21,8 +21,6 @@ TaskType = Literal[
     "explanation",
     "plain_text",
 ]
-
-TASK_TYPES: tuple[TaskType, ...] = get_args(TaskType)
 
 _ASKED_CHARACTERS = 280
 """What is asked stands at the start or at the end of a prompt; what is between is material."""

@@ -8,7 +8,6 @@ from collections.abc import Sequence
 _ARTICLES = re.compile(r"\b(?:a|an|the)\b")
 _CHRF_ORDER = 6
 _CHRF_BETA = 2.0
-_CHRF_EPSILON = 1e-16
 
 
 def normalised(text: str) -> str:

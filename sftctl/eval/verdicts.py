@@ -3,7 +3,7 @@
 import math
 from collections.abc import Iterable, Sequence
 
-from sftctl.eval.config import DropGate, LossGate
+from sftctl.eval.config import LossGate
 from sftctl.eval.result import BehaviourFigure, Bounds, Difference, Gate, LossFigure, NotMeasured, Rate, VerdictName
 
 ORDER: tuple[VerdictName, ...] = ("pass", "weak pass", "inconclusive", "investigate", "fail")
@@ -172,11 +172,6 @@ def _change(difference: Difference, digits: int) -> str:
 
 def _gate(name: str, section: str, verdict: VerdictName, message: str) -> Gate:
     return Gate.model_validate({"name": name, "section": section, "verdict": verdict, "message": message})
-
-
-def drop_limits(gate: DropGate) -> tuple[float, float]:
-    """(investigate, fail) in points."""
-    return gate.investigate_points, gate.fail_points
 
 
 def _negative(bound: float | None) -> float | None:

@@ -15,7 +15,7 @@ from huggingface_hub.errors import (
     RepositoryNotFoundError,
     RevisionNotFoundError,
 )
-from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, GenerationConfig, PreTrainedModel
+from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, GenerationConfig
 
 from sftctl import console
 from sftctl.demo import paths
@@ -130,11 +130,6 @@ def generation_stop_ids(config: ModelConfig, *, path: str | None = None) -> tupl
     if stop is None:
         return ()
     return tuple(stop) if isinstance(stop, list | tuple) else (int(stop),)
-
-
-def is_loaded(model: object) -> bool:
-    """Whether `model` is a transformers model, with or without an adapter around it."""
-    return isinstance(adapters.unwrapped(model), PreTrainedModel)
 
 
 def _hub_options(config: ModelConfig, source: str) -> dict[str, Any]:

@@ -44,20 +44,37 @@ def eval_cases(result: EvalResult, fail_on: Iterable[str] = ()) -> list[Case]:
     return cases + [Case(item.name, item.reason, skipped=item.reason) for item in result.not_measured]
 
 
-def junit(suite: str, cases: list[Case], seconds: float) -> str:
+@dataclass(frozen=True)
+class Suite:
+    """One stage's cases, and the seconds that it took."""
+
+    stage: str
+    cases: list[Case]
+    seconds: float
+
+
+def junit(suites: list[Suite]) -> str:
     """The XML text."""
-    root = Element("testsuite", name=f"sftctl {suite}", time=f"{seconds:.3f}", tests=str(len(cases)))
-    root.set("failures", str(sum(case.failure is not None for case in cases)))
-    root.set("skipped", str(sum(case.skipped is not None for case in cases)))
-    for case in cases:
-        element = SubElement(root, "testcase", classname=f"sftctl.{suite}", name=_clean(case.name))
-        if case.failure is not None:
-            SubElement(element, "failure", message=_clean(case.failure))
-        elif case.skipped is not None:
-            SubElement(element, "skipped", message=_clean(case.skipped))
-        SubElement(element, "system-out").text = _clean(case.evidence)
+    root = Element("testsuites", name="sftctl")
+    for suite in suites:
+        _add(root, suite)
     indent(root)
     return '<?xml version="1.0" encoding="UTF-8"?>\n' + tostring(root, encoding="unicode") + "\n"
+
+
+def _add(root: Element, suite: Suite) -> None:
+    cases = suite.cases
+    element = SubElement(root, "testsuite", name=f"sftctl {suite.stage}", time=f"{suite.seconds:.3f}")
+    element.set("tests", str(len(cases)))
+    element.set("failures", str(sum(case.failure is not None for case in cases)))
+    element.set("skipped", str(sum(case.skipped is not None for case in cases)))
+    for case in cases:
+        test = SubElement(element, "testcase", classname=f"sftctl.{suite.stage}", name=_clean(case.name))
+        if case.failure is not None:
+            SubElement(test, "failure", message=_clean(case.failure))
+        elif case.skipped is not None:
+            SubElement(test, "skipped", message=_clean(case.skipped))
+        SubElement(test, "system-out").text = _clean(case.evidence)
 
 
 def _clean(text: str) -> str:

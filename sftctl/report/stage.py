@@ -2,15 +2,15 @@
 
 import base64
 import hashlib
+from collections.abc import Sequence
 from pathlib import Path
 
 import jinja2
 from markupsafe import Markup
 
-from sftctl.errors import UsageError
 from sftctl.manifest import Stage
 from sftctl.report import figures, preferred, view
-from sftctl.report.junit import eval_cases, junit, smoke_test_cases
+from sftctl.report.junit import Suite, eval_cases, junit, smoke_test_cases
 from sftctl.report.markdown import markdown
 from sftctl.report.results import Results, read_results
 from sftctl.run_dir import RunDir, write_text
@@ -24,19 +24,19 @@ def write_report(run_dir: RunDir) -> Path:
     write_text(run_dir.report, page(results, run_dir.root.name))
     if results.eval is not None:
         write_text(run_dir.markdown_report, markdown(results, run_dir.root.name))
-        write_text(run_dir.junit_report, junit("eval", eval_cases(results.eval), results.eval.seconds))
+        write_text(run_dir.junit_report, junit([Suite("eval", eval_cases(results.eval), results.eval.seconds)]))
     return run_dir.report
 
 
-def write_junit(run_dir: RunDir, stage: Stage, path: Path) -> None:
-    """Write one stage's checks or gates where the user wants them. Raises UsageError where it has not run."""
+def write_junit(run_dir: RunDir, stages: Sequence[Stage], path: Path) -> None:
+    """Write the checks or gates of stages that have run where the user wants them, one suite a stage."""
     results = read_results(run_dir)
-    if stage == "smoke-test" and results.smoke_test is not None:
-        write_text(path, junit(stage, smoke_test_cases(results.smoke_test), results.smoke_test.seconds))
-    elif stage == "eval" and results.eval is not None:
-        write_text(path, junit(stage, eval_cases(results.eval), results.eval.seconds))
-    else:
-        raise UsageError(f"{stage} has not run in {run_dir.root}: there is nothing to write to {path}")
+    suites = []
+    if "smoke-test" in stages and results.smoke_test is not None:
+        suites.append(Suite("smoke-test", smoke_test_cases(results.smoke_test), results.smoke_test.seconds))
+    if "eval" in stages and results.eval is not None:
+        suites.append(Suite("eval", eval_cases(results.eval), results.eval.seconds))
+    write_text(path, junit(suites))
 
 
 def page(results: Results, name: str) -> str:

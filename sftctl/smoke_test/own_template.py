@@ -1,7 +1,6 @@
 """Where the recipe replaces the model's own chat template: which of the two does the untrained model know?"""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from sftctl.data.conversation import Conversation
@@ -17,12 +16,6 @@ from sftctl.tokenization.prepare import Prepared, prepare_tokenizer
 from sftctl.tokenization.rows import EncodedRow
 
 _NEW_TOKENS = 48
-
-
-@dataclass(frozen=True)
-class _Side:
-    prepared: Prepared
-    data: DataConfig
 
 
 def compare_templates(

@@ -7,6 +7,7 @@ from typing import Any
 import yaml
 
 from sftctl.model.config import ModelConfig
+from sftctl.model.use import how_to_use
 from sftctl.tokenization.config import DataConfig
 from sftctl.train.config import TrainConfig
 from sftctl.train.result import TrainResult
@@ -46,6 +47,7 @@ def model_card(made: Made, result: TrainResult, hashes: dict[str, str]) -> str:
     }
     lines = [f"| {name} | {'not measured' if value is None else value} |" for name, value in figures.items()]
     data = [f"| {name} | `{digest}` |" for name, digest in sorted(hashes.items())]
+    load, serve = how_to_use(model, "PATH_OF_THIS_FOLDER")
     return "\n".join(
         [
             "---",
@@ -54,6 +56,9 @@ def model_card(made: Made, result: TrainResult, hashes: dict[str, str]) -> str:
             f"# {model.path}, fine-tuned ({plan.method})",
             "",
             "Made with sftctl. Losses are in nats per trained token.",
+            "",
+            f"    {load}",
+            f"    {serve}",
             "",
             "| | |",
             "|---|---|",

@@ -98,6 +98,6 @@ def test_markdown_for_a_pull_request(golden, report):
 
 
 def test_junit_of_each_gating_stage(golden, report, tmp_path):
-    write_junit(RunDir(report.parent), "smoke-test", tmp_path / "smoke.xml")
+    write_junit(RunDir(report.parent), ["smoke-test"], tmp_path / "smoke.xml")
     golden(ROOT / "tests/golden/smoke_test.junit.xml", (tmp_path / "smoke.xml").read_text(encoding="utf-8"))
     golden(ROOT / "tests/golden/eval.junit.xml", (report.parent / "eval/junit.xml").read_text(encoding="utf-8"))
