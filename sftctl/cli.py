@@ -271,6 +271,8 @@ def _guarded(work: Callable[[], ExitCode], *, as_json: bool = False) -> ExitCode
     console.error(message)
     if as_json:
         _print_error(kind, code, message)
+    elif code == ExitCode.STORAGE:
+        _let_go_of_standard_output()
     return code
 
 
@@ -291,4 +293,13 @@ def _bug(error: BaseException, *, as_json: bool) -> ExitCode:
 
 
 def _print_error(kind: str, code: ExitCode, message: str) -> None:
-    typer.echo(json.dumps({"error": {"kind": kind, "exit_code": int(code), "message": message}}, ensure_ascii=False))
+    document = {"error": {"kind": kind, "exit_code": int(code), "message": message}}
+    try:
+        typer.echo(json.dumps(document, ensure_ascii=False))
+    except OSError:
+        _let_go_of_standard_output()
+
+
+def _let_go_of_standard_output() -> None:
+    """It cannot be written, and Python would fail once more when it flushes at the end."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from sftctl import console
 from sftctl.errors import ExitCode, GateFailed, MissingInput, SftctlError, StorageFailed, UsageError
-from sftctl.manifest import Stage, new_record, record_stage, state_of
+from sftctl.manifest import Stage, StageState, new_record, record_stage, state_of
 from sftctl.model.use import how_to_use
 from sftctl.recipe import LoadedRecipe, Recipe, resolved_yaml
 from sftctl.run_dir import RunDir, locked, write_text
@@ -85,6 +85,8 @@ def run_stages(session: Session, stages: Sequence[Stage]) -> Ending:
         documents: dict[Stage, Any] = {}
         for stage in stages:
             ending = _run_or_skip(session, stage, main_process=main_process)
+            if not ending.exit_code and stage == stages[-1]:
+                console.say(_next_step(session, stage))
             documents[stage] = ending.document
             if ending.exit_code:
                 break
@@ -99,8 +101,7 @@ def _run_or_skip(session: Session, stage: Stage, *, main_process: bool) -> Endin
     _require_inputs(session, stage)
     inputs = inputs_of(session.recipe, session.run_dir, stage)
     state = state_of(session.run_dir, stage, inputs)
-    unchanged = state.state == "done" and STANDARD_INPUT not in inputs.values()
-    if unchanged and not session.options.overwrite and session.options.votes is None:
+    if _unchanged(session, state, inputs):
         console.say(f"{stage}: done already and nothing changed since; --overwrite runs it again")
         failure = None if state.passed else GateFailed(f"{stage} failed its gate; see {session.run_dir.root}")
         return _ending(session, stage, failure)
@@ -134,10 +135,14 @@ def _run_or_skip(session: Session, stage: Stage, *, main_process: bool) -> Endin
     return _ending(session, stage, failure)
 
 
+def _unchanged(session: Session, state: StageState, inputs: Mapping[str, str]) -> bool:
+    """Whether the stage need not run: done, from the same inputs, and nothing on the command line asks for it anew."""
+    asked = session.options.overwrite or session.options.votes is not None or STANDARD_INPUT in inputs.values()
+    return state.state == "done" and not asked
+
+
 def _ending(session: Session, stage: Stage, failure: GateFailed | None) -> Ending:
-    if failure is None:
-        console.say(_next_step(session, stage))
-    else:
+    if failure is not None:
         console.error(str(failure))
     document = json.loads(_result(session.run_dir, stage).read_text(encoding="utf-8"))
     product = _product(session.run_dir, stage)
@@ -300,11 +305,17 @@ def _write_junit(session: Session, stages: Sequence[Stage]) -> None:
 def _dry_run(session: Session, stages: Sequence[Stage]) -> Ending:
     """Say what each stage would do now, with advice; write nothing."""
     document: dict[str, Any] = {"run_dir": str(session.run_dir.root), "stages": {}}
+    runs_before: list[Stage] = []
     for stage in stages:
-        state = state_of(session.run_dir, stage, inputs_of(session.recipe, session.run_dir, stage))
-        would = "skip: done and unchanged" if state.state == "done" else f"run ({state.reason or state.state})"
-        console.say(f"{stage}: would {would}")
-        document["stages"][stage] = {"state": state.state, "reason": state.reason}
+        inputs = inputs_of(session.recipe, session.run_dir, stage)
+        state = state_of(session.run_dir, stage, inputs)
+        because = [earlier for earlier in runs_before if earlier in ("curate", "train")]
+        skipped = _unchanged(session, state, inputs) and not because
+        reason = state.reason or (f"{because[0]} runs again" if because else "asked for anew")
+        why = state.state if state.state == "not begun" else reason
+        console.say(f"{stage}: would " + ("skip: done and unchanged" if skipped else f"run ({why})"))
+        document["stages"][stage] = {"would": "skip" if skipped else "run", "reason": "" if skipped else why}
+        runs_before += [] if skipped else [stage]
     if "train" in stages or "smoke-test" in stages:
         from sftctl.train.plan import plan
 

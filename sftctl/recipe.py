@@ -150,7 +150,8 @@ class _Overlay:
             message = "not an override: write key=value, such as train.learning_rate=1e-5"
             self.problems.append(Problem(message, source, Position(1, 1)))
             return
-        parsed = parse_document("command line", text)
+        # A lone dash is standard input to the user, and an empty list item to YAML.
+        parsed = parse_document("command line", '"-"' if text == "-" else text)
         shift = len(key) + 1
         for problem in parsed.problems:
             self.problems.append(Problem(problem.message, source, Position(1, shift + 1)))
@@ -184,6 +185,7 @@ class _Overlay:
             if isinstance(here, dict):
                 if here.get(str(part)) is None:
                     here[str(part)] = {}
+                    self.sources[path[: depth + 1]] = (source, Position(1, 1))
                 here = here[str(part)]
             else:
                 here = here[int(part)]

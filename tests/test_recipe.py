@@ -81,6 +81,7 @@ def test_each_of_these_recipes_is_refused_with_its_exact_words(golden, tmp_path)
         ("curate.sources.1.share=0.4", "command line:1:1: `curate.sources` has items 0 to 0; `1` is none of them"),
         ("name.first=x", "command line:1:1: `name` is a single value, not a section"),
         ("train.epochs=[1", "command line:1:3: not YAML"),
+        ("foo.bar=1", "command line:1:1: unknown key `foo` in a recipe"),
         ("seed=007", "command line:1:6: `007` reads as octal in YAML 1.1: write 7"),
     ],
 )

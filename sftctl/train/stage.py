@@ -69,7 +69,7 @@ def train(  # noqa: PLR0913 - the face that every stage has, and the two ways to
         torch.cuda.set_device(launch.local_rank())
     inputs = read_inputs(config, model, data, run_dir)
     origin = made_from(config, model, data, seed=seed, hashes=inputs.hashes)
-    checkpoint = _starting_point(run_dir, origin, anew=overwrite or resume == "never")
+    checkpoint = None if overwrite or resume == "never" else checkpoint_to_resume(run_dir, origin)
     clock = Clock(time.perf_counter(), checkpoint.manifest.progress.wall_seconds if checkpoint else 0.0)
     start = _Start(Recipe(config, model, seed), data, inputs, run_dir, origin, checkpoint, clock)
     memory = mark_memory(pick_device(model))
@@ -85,17 +85,15 @@ def train(  # noqa: PLR0913 - the face that every stage has, and the two ways to
         return _finished_by_process_0(assembled, start, memory)
 
 
-def _starting_point(run_dir: RunDir, origin: dict[str, str], *, anew: bool) -> Checkpoint | None:
-    found = None if anew else checkpoint_to_resume(run_dir, origin)
-    if launch.rank():
-        return found
-    checkpoints.clear_staging(run_dir.checkpoints)
+def _make_room(start: _Start) -> None:
+    """Clear what this start will write again; only now, when nothing can be refused any more."""
+    folder, found = start.run_dir.checkpoints, start.checkpoint
+    checkpoints.clear_staging(folder)
     if found is None:
-        checkpoints.clear_all(run_dir.checkpoints)
-        return None
-    checkpoints.clear_after(run_dir.checkpoints, found.manifest.step)
+        checkpoints.clear_all(folder)
+        return
+    checkpoints.clear_after(folder, found.manifest.step)
     console.say(f"going on after step {found.manifest.step}, from {found.path}")
-    return found
 
 
 def _assembled(start: _Start, stop: StopRequest, memory: MemoryMark) -> Assembled:
@@ -109,6 +107,7 @@ def _assembled(start: _Start, stop: StopRequest, memory: MemoryMark) -> Assemble
         plan = complete_plan(config, model, start.data, start.inputs, seed=start.recipe.seed, packing=packing)
     if not launch.rank():
         show(plan)
+        _make_room(start)
     progress = start.checkpoint.manifest.progress if start.checkpoint else Progress()
     metrics = MetricsLog(None if launch.rank() else start.run_dir.metrics)
     metrics.cut_after(progress.step if start.checkpoint else -1)

@@ -115,3 +115,25 @@ def test_a_recipe_on_standard_input_is_read(folder):
     text = (folder / "recipe.yaml").read_text()
     ran = sftctl("curate", "-", "name=piped", cwd=folder, stdin=text)
     assert (ran.exit_code, ran.stdout) == (0, "runs/piped/data/train.jsonl\n")
+
+
+def test_74_when_standard_output_cannot_be_written(folder):
+    command = [sys.executable, "-m", "sftctl", "curate", "recipe.yaml", "--json"]
+    with open("/dev/full", "w") as full:
+        ran = subprocess.run(command, cwd=folder, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    assert ran.returncode == 74
+    assert "Traceback" not in ran.stderr
+
+
+def test_a_dry_run_says_what_follows_from_an_earlier_stage_that_runs_again(folder):
+    assert sftctl("curate", "recipe.yaml", "-q", cwd=folder).exit_code == 0
+    same = sftctl("curate", "recipe.yaml", "--dry-run", cwd=folder)
+    assert "curate: would skip: done and unchanged" in same.stderr
+    again = sftctl("curate", "recipe.yaml", "--dry-run", "--overwrite", "--json", cwd=folder)
+    assert again.document["stages"]["curate"] == {"would": "run", "reason": "asked for anew"}
+
+
+def test_a_lone_dash_in_an_override_is_standard_input(folder):
+    rows = (folder / "rows.jsonl").read_text()
+    ran = sftctl("curate", "recipe.yaml", "curate.sources.0.path=-", cwd=folder, stdin=rows)
+    assert ran.exit_code == 0
