@@ -10,6 +10,7 @@ from markupsafe import Markup
 
 from sftctl.manifest import Stage
 from sftctl.report import figures, preferred, view
+from sftctl.report.diversity import diversity_rows
 from sftctl.report.junit import Suite, eval_cases, junit, smoke_test_cases
 from sftctl.report.markdown import markdown
 from sftctl.report.results import Results, read_results
@@ -80,6 +81,7 @@ def page(results: Results, name: str) -> str:
         training_facts=view.training_facts(results.train),
         forecast_rows=view.forecast_against_actual(results.train),
         verdicts=view.verdict_columns(results),
+        diversity=diversity_rows(results.curate.diversity if results.curate else None),
         versions=", ".join(f"{package} {version}" for package, version in record.versions.items()) if record else "",
     )
 
