@@ -87,6 +87,10 @@ def load_model(
         base = load_model(
             config, path=adapters.base_of(source) or config.path, dtype=dtype, device=device, training=training
         )
+        # An adapter that was trained with added tokens brings embeddings for them; the base must have the room.
+        vocabulary = len(load_tokenizer(config, path=source))
+        if vocabulary > base.get_input_embeddings().num_embeddings:
+            base.resize_token_embeddings(vocabulary, mean_resizing=False)
         return adapters.with_adapter(base, source, trainable=training)
     if not console.interactive():
         transformers.utils.logging.disable_progress_bar()

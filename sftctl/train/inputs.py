@@ -55,7 +55,10 @@ def row_files(config: TrainConfig, run_dir: RunDir) -> RowFiles:
             "or name ready rows with train.rows=FILE."
         )
     held_out = run_dir.held_out_rows
-    return RowFiles(run_dir.training_rows, held_out if held_out.is_file() else None)
+    some = (
+        held_out.is_file() and held_out.stat().st_size > 0
+    )  # curate leaves an empty file where none were to be held out
+    return RowFiles(run_dir.training_rows, held_out if some else None)
 
 
 def read_inputs(config: TrainConfig, model: ModelConfig, data: DataConfig, run_dir: RunDir) -> Inputs:
