@@ -35,17 +35,7 @@ def model_card(made: Made, result: TrainResult, hashes: dict[str, str]) -> str:
         "license": "other",
         "license_name": "see the base model and the training data",
     }
-    figures = {
-        "rows": plan.rows,
-        "trained tokens": plan.trained_tokens,
-        "steps": result.steps_done,
-        "weights of step": result.chosen_step,
-        "train loss": round(result.train_loss, 4),
-        "held-out loss": None if result.best_held_out_loss is None else round(result.best_held_out_loss, 4),
-        "learning rate": plan.learning_rate,
-        "examples per step": plan.batch_size,
-    }
-    lines = [f"| {name} | {'not measured' if value is None else value} |" for name, value in figures.items()]
+    lines = [f"| {name} | {'not measured' if value is None else value} |" for name, value in _figures(result).items()]
     data = [f"| {name} | `{digest}` |" for name, digest in sorted(hashes.items())]
     load, serve = how_to_use(model, "PATH_OF_THIS_FOLDER")
     return "\n".join(
@@ -81,3 +71,17 @@ def model_card(made: Made, result: TrainResult, hashes: dict[str, str]) -> str:
 def _settings(made: Made) -> dict[str, Any]:
     sections = {"model": made.model, "data": made.data, "train": made.train}
     return {"seed": made.seed} | {name: section.model_dump(mode="json") for name, section in sections.items()}
+
+
+def _figures(result: TrainResult) -> dict[str, float | None]:
+    plan = result.plan
+    return {
+        "rows": plan.rows,
+        "trained tokens": plan.trained_tokens,
+        "steps": result.steps_done,
+        "weights of step": result.chosen_step,
+        "train loss": round(result.train_loss, 4),
+        "held-out loss": None if result.best_held_out_loss is None else round(result.best_held_out_loss, 4),
+        "learning rate": plan.learning_rate,
+        "examples per step": plan.batch_size,
+    }
