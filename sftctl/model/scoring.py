@@ -1,6 +1,6 @@
 """Losses of rows, the one source for held-out loss, data selection and benchmarks; the same for any batch."""
 
-# B batch, T tokens, K kept positions, N trained tokens, D hidden, V vocabulary
+# B batch, T tokens, K kept positions, N trained tokens, V vocabulary
 import inspect
 import math
 from collections.abc import Iterator, Sequence
@@ -65,17 +65,6 @@ def score_rows(
     return [loss or RowLoss(row.id, 0.0, 0) for loss, row in zip(losses, rows, strict=True)]
 
 
-def token_nats(
-    model: Any, rows: Sequence[TokenRow], *, pad_token_id: int, max_batch_tokens: int = 8192
-) -> list[list[float]]:
-    """The loss of every trained token of each row, in nats and in order."""
-    nats: list[list[float]] = [[] for _ in rows]
-    with inference(model):
-        for index, logits_NV, targets_N in _trained_logits(model, rows, pad_token_id, max_batch_tokens):
-            nats[index] = functional.cross_entropy(logits_NV.float(), targets_N, reduction="none").tolist()
-    return nats
-
-
 def token_weighted(losses: Sequence[RowLoss]) -> float:
     """Mean nats per trained token: long rows count by their tokens, batches do not count. NaN without a token."""
     tokens = sum(loss.tokens for loss in losses)
@@ -101,17 +90,6 @@ def stop_ranks(
                 likelier = int((logits_V > logits_V[targets_N[ends[-1]]]).sum())
                 ranks[index] = StopRank(rows[index].id, likelier + 1)
     return [rank for rank in ranks if rank is not None]
-
-
-def compact_loss(hidden_BTD: torch.Tensor, head: torch.nn.Module, labels_BT: torch.Tensor) -> torch.Tensor:
-    """The summed cross-entropy, in nats, over trained tokens only; divide by the count that the step calls for.
-
-    Equal to the loss over all logits, and much cheaper where most tokens are context: the head runs on the rest alone.
-    """
-    targets_BT = labels_BT[:, 1:]
-    trained_BT = targets_BT != NOT_TRAINED
-    logits_NV = head(hidden_BTD[:, :-1][trained_BT])
-    return functional.cross_entropy(logits_NV.float(), targets_BT[trained_BT], reduction="sum")
 
 
 def _trained_logits(

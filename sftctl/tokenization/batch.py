@@ -21,20 +21,6 @@ Found = tuple[str, tuple[Span, ...]]
 _ROWS_AT_ONCE = 512
 
 
-def encode_conversations(
-    conversations: Sequence[Messages],
-    tokenizer: PreTrainedTokenizerBase,
-    *,
-    tools: Sequence[Tools] | None = None,
-    train_on: TrainOn = "all_assistant",
-    stop_tokens: Sequence[str] = (),
-    allow_missing_eot: bool = False,
-) -> list[Encoded | MaskRefused]:
-    """`encode_conversation` for many rows: one result a row, in order, a refusal where that would raise one."""
-    encoder = BatchEncoder(tokenizer, train_on, stop_tokens, allow_missing_eot)
-    return encoder.encode(conversations, tools)
-
-
 @dataclass
 class BatchEncoder:
     """One tokenizer and its options; the same result for every row as `encode_conversation`.

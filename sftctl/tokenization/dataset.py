@@ -41,11 +41,6 @@ class EncodedDataset:
     def total_tokens(self) -> int:
         return sum(len(row.input_ids) for row in self.rows)
 
-    @property
-    def trained_share(self) -> float:
-        """Share of the tokens that carry loss, 0..1."""
-        return self.trained_tokens / self.total_tokens if self.rows else 0.0
-
 
 def encode_dataset(
     conversations: Sequence[Conversation],

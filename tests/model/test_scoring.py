@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch.nn import functional
 
-from sftctl.model.scoring import RowLoss, compact_loss, score_rows, stop_ranks, token_nats, token_weighted
+from sftctl.model.scoring import RowLoss, score_rows, stop_ranks, token_weighted
 from tests.model.conftest import Row
 
 
@@ -32,12 +32,6 @@ def test_a_row_without_trained_tokens_has_no_loss(model, rows, tokenizer):
     assert score_rows(model, rows, pad_token_id=tokenizer.pad_token_id)[0] == RowLoss("row0", 0.0, 0)
 
 
-def test_token_losses_sum_to_the_row_loss(model, rows, tokenizer):
-    nats = token_nats(model, rows, pad_token_id=tokenizer.pad_token_id)
-    sums = [loss.nats for loss in score_rows(model, rows, pad_token_id=tokenizer.pad_token_id)]
-    assert [math.fsum(row) for row in nats] == pytest.approx(sums, rel=1e-6)
-
-
 def test_the_mean_is_weighted_by_tokens():
     # (2 + 12) / (2 + 4) = 14 / 6, not the mean of 1 and 3
     assert token_weighted([RowLoss("a", 2.0, 2), RowLoss("b", 12.0, 4)]) == 14 / 6
@@ -57,24 +51,6 @@ def test_scoring_leaves_the_model_in_its_mode(model, rows, tokenizer):
     model.train()
     score_rows(model, rows, pad_token_id=tokenizer.pad_token_id)
     assert model.training
-
-
-def test_the_compact_loss_is_the_full_loss(model, rows):
-    row = rows[1]
-    labels = torch.tensor([row.labels])
-    hidden = model.model(input_ids=torch.tensor([row.input_ids])).last_hidden_state
-    compact = compact_loss(hidden, model.lm_head, labels)
-    assert compact.item() == pytest.approx(_plain_nats(model, row), rel=1e-6)
-
-
-def test_the_compact_loss_has_the_gradients_of_the_full_loss(model, rows):
-    row = rows[1]
-    ids, labels = torch.tensor([row.input_ids]), torch.tensor([row.labels])
-    full = functional.cross_entropy(model(input_ids=ids).logits[0, :-1], labels[0, 1:], reduction="sum")
-    full_gradients = torch.autograd.grad(full, list(model.parameters()))
-    compact = compact_loss(model.model(input_ids=ids).last_hidden_state, model.lm_head, labels)
-    for ours, theirs in zip(torch.autograd.grad(compact, list(model.parameters())), full_gradients, strict=True):
-        assert torch.linalg.norm(ours - theirs) <= 1e-5 * torch.linalg.norm(theirs)
 
 
 def test_stop_rank_counts_the_likelier_tokens_at_the_true_end(model, rows, tokenizer):

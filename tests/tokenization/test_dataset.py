@@ -44,7 +44,6 @@ def test_every_row_is_encoded_or_refused_with_its_reason() -> None:
     assert [(refusal.id, refusal.reason) for refusal in made.refused] == [("row-3", "no_trained_tokens")]
     assert made.total_tokens == sum(len(row.input_ids) for row in made.rows)
     assert made.trained_tokens == sum(label != IGNORED for row in made.rows for label in row.labels)
-    assert made.trained_share == made.trained_tokens / made.total_tokens
 
 
 def test_no_row_without_a_trained_token_reaches_the_trainer() -> None:
