@@ -19,6 +19,7 @@ from sftctl.model.config import ModelConfig
 from sftctl.recipe_document import Document, parse_document
 from sftctl.recipe_errors import Position, Problem, SourceText, recipe_error
 from sftctl.recipe_keys import accepts_null, explain
+from sftctl.section import Section
 from sftctl.smoke_test.config import SmokeTestConfig
 from sftctl.tokenization.config import DataConfig
 from sftctl.train.config import TrainConfig
@@ -26,10 +27,10 @@ from sftctl.train.config import TrainConfig
 BUILTIN_DEMO = "builtin:demo"
 
 
-class Recipe(BaseModel):
+class Recipe(Section):
     """Everything that decides what a run does."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, title="sftctl recipe")
+    model_config = ConfigDict(title="sftctl recipe")
 
     name: str = Field(
         pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=100, description="name of the run, and of its folder"

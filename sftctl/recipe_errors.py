@@ -1,13 +1,13 @@
 """Problems in a recipe as a reader wants them: all at once, file:line:column, a caret, the nearest valid key."""
 
 import difflib
-import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from sftctl.errors import RecipeError
+from sftctl.pattern import Pattern
 
-_SECRET = re.compile(
+_SECRET = Pattern(
     r"sk-[A-Za-z0-9_-]{16,}|hf_[A-Za-z0-9]{16,}|AKIA[0-9A-Z]{16}|gh[pousr]_[A-Za-z0-9]{30,}|xox[abprs]-[A-Za-z0-9-]{10,}"
 )
 

@@ -3,17 +3,14 @@
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
 from sftctl.curate.filters.rules import FilterRule
 from sftctl.data.source import Source
+from sftctl.section import Section
 
 
-class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class HoldOutConfig(_Section):
+class HoldOutConfig(Section):
     """Rows kept out of training from the start, whole groups of near copies at a time."""
 
     rows: int = Field(200, ge=0, description="rows to hold out of each role, at most a fifth of the role's rows")
@@ -22,7 +19,7 @@ class HoldOutConfig(_Section):
     )
 
 
-class NearDuplicatesConfig(_Section):
+class NearDuplicatesConfig(Section):
     """When two rows are near-duplicates, and which of them stays."""
 
     threshold: float = Field(0.8, gt=0.5, le=1, description="Jaccard similarity from which two texts are near copies")
@@ -39,7 +36,7 @@ class NearDuplicatesConfig(_Section):
     max_shingle_rows: int = Field(100, ge=1, description="a shingle in more rows than this is boilerplate")
 
 
-class DecontaminateConfig(_Section):
+class DecontaminateConfig(Section):
     """Which test items must not appear in training."""
 
     benchmarks: tuple[Path, ...] = Field((), description="benchmark files whose items are looked for in every row")
@@ -48,19 +45,19 @@ class DecontaminateConfig(_Section):
     )
 
 
-class QualityConfig(_Section):
+class QualityConfig(Section):
     """A score of each row by the recipe's own model."""
 
     score: Literal["off", "ifd", "perplexity"] = Field("off", description="which score; ranks are within a task type")
 
 
-class SelectConfig(_Section):
+class SelectConfig(Section):
     """The few rows that cover the many."""
 
     rows: int | None = Field(None, ge=1, description="rows to choose for quality and coverage; null keeps all")
 
 
-class MixConfig(_Section):
+class MixConfig(Section):
     """The size of the result when sources have shares."""
 
     by: Literal["rows", "tokens"] = Field("rows", description="what a source's share is a share of")
@@ -68,7 +65,7 @@ class MixConfig(_Section):
     max_upsampling: float = Field(3.0, ge=1, le=100, description="times that a source's rows may be used at most")
 
 
-class CurateConfig(_Section):
+class CurateConfig(Section):
     """From raw rows to a held-out set and a training set."""
 
     sources: tuple[Source, ...] = Field(min_length=1, description="the files or hub data sets to read")

@@ -1,6 +1,6 @@
 """A quick guess of a text's language, from its script and its most common short words: enough to flag, not to drop."""
 
-import re
+from sftctl.pattern import Pattern
 
 UNKNOWN = "unknown"
 
@@ -16,16 +16,16 @@ MIN_COMMON_WORDS = 4
 MIN_LETTERS = 4
 """Fewer letters of another script are symbols: a pi is no Greek."""
 
-_SCRIPTS: tuple[tuple[str, re.Pattern[str]], ...] = (
-    ("ja", re.compile(r"[\u3040-\u30ff]")),
-    ("ko", re.compile(r"[\uac00-\ud7af]")),
-    ("zh", re.compile(r"[\u4e00-\u9fff]")),
-    ("ru", re.compile(r"[\u0400-\u04ff]")),
-    ("ar", re.compile(r"[\u0600-\u06ff]")),
-    ("he", re.compile(r"[\u0590-\u05ff]")),
-    ("el", re.compile(r"[\u0370-\u03ff]")),
-    ("hi", re.compile(r"[\u0900-\u097f]")),
-    ("th", re.compile(r"[\u0e00-\u0e7f]")),
+_SCRIPTS: tuple[tuple[str, Pattern], ...] = (
+    ("ja", Pattern(r"[\u3040-\u30ff]")),
+    ("ko", Pattern(r"[\uac00-\ud7af]")),
+    ("zh", Pattern(r"[\u4e00-\u9fff]")),
+    ("ru", Pattern(r"[\u0400-\u04ff]")),
+    ("ar", Pattern(r"[\u0600-\u06ff]")),
+    ("he", Pattern(r"[\u0590-\u05ff]")),
+    ("el", Pattern(r"[\u0370-\u03ff]")),
+    ("hi", Pattern(r"[\u0900-\u097f]")),
+    ("th", Pattern(r"[\u0e00-\u0e7f]")),
 )
 
 # Words that are frequent in one language and rare, or absent, in the others of the table.

@@ -9,20 +9,20 @@ from collections.abc import Mapping
 from functools import cached_property
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
+from pydantic import Field, TypeAdapter
 
 from sftctl.data.bad_row import text_of
 from sftctl.data.conversation import PLAIN_TEXT_ROLE, Message
 from sftctl.data.turns import MESSAGE_ROLES, SHAREGPT_ROLES, TurnKeys, leftovers, parse_tools, parse_turns
+from sftctl.section import Section
 
 Row = Mapping[str, Any]
 Part = Literal["role", "content"]
 
 
-class _Columns(BaseModel):
+class _Columns(Section):
     """What every format shares: each of its fields but `type` is the name of a column."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
     variants: ClassVar[tuple[dict[str, str], ...]] = ({},)
     optional: ClassVar[frozenset[str]] = frozenset({"system"})
 

@@ -2,18 +2,17 @@
 
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, model_validator
 
 from sftctl.data.conversation import SourceRole
 from sftctl.data.formats import FormatName, make_format
+from sftctl.section import Section
 
 FileType = Literal["auto", "jsonl", "json", "csv", "parquet", "txt"]
 
 
-class Source(BaseModel):
+class Source(Section):
     """A file, standard input, or a data set on a hub."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     name: str = Field(
         pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$", description="short name, unique in the recipe; shown everywhere"

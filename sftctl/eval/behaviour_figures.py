@@ -14,8 +14,9 @@ from sftctl.eval.behaviours import Answer, Behaviour
 from sftctl.eval.intervals import compared, difference_of, rate_of
 from sftctl.eval.prompts import Question
 from sftctl.eval.result import BehaviourFigure
+from sftctl.pattern import Pattern
 
-_HEDGE = re.compile(
+_HEDGE = Pattern(
     r"\b(?:about|approximately|approx|around|roughly|nearly|almost|perhaps|maybe|might|may be|could be|possibly"
     r"|probably|likely|i (?:think|believe|guess)|i['’]?m not (?:sure|certain)|not (?:sure|certain)"
     r"|unsure|unclear|it depends|as far as i know|i (?:do not|don['’]?t|cannot|can['’]?t) (?:know|confirm|say))\b",

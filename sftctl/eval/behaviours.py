@@ -12,15 +12,17 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, field_validator, model_validator
+from pydantic import Discriminator, Field, Tag, field_validator, model_validator
 
 from sftctl.eval import figures, text_metrics
 from sftctl.eval.presets import PresetName, shows
+from sftctl.pattern import Pattern
+from sftctl.section import Section
 
 SchemaTest = Callable[[Any, Mapping[str, Any]], bool]
 """Whether a value meets a JSON Schema; handed to the behaviours, because the library that knows is slow to load."""
 
-_FENCE = re.compile(r"```[\w+-]*\n(.*?)(?:```|\Z)", re.DOTALL)
+_FENCE = Pattern(r"```[\w+-]*\n(.*?)(?:```|\Z)", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,10 +36,8 @@ class Answer:
     meets_schema: SchemaTest
 
 
-class _Behaviour(BaseModel):
+class _Behaviour(Section):
     """What every behaviour has: a name, the rows it looks at, and its limits."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     wanted: ClassVar[bool] = True
     binary: ClassVar[bool] = True

@@ -5,7 +5,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag
+from pydantic import Discriminator, Field, Tag
+
+from sftctl.section import Section
 
 Metric = Literal["acc", "acc_norm", "mc2"]
 """acc: the likeliest choice is right. acc_norm: likeliest per character. mc2: probability mass on the right choices."""
@@ -29,10 +31,8 @@ class Item:
             raise ValueError("has an empty choice")
 
 
-class _Task(BaseModel):
+class _Task(Section):
     """What every benchmark has."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     id: str = Field(pattern=r"^[A-Za-z0-9_.-]+$", description="name in the report; also the format where none is given")
     path: str = Field(description="file (.jsonl .json .csv .parquet, each also .gz) or hub id")
@@ -79,10 +79,8 @@ class TruthfulQa(_Task):
         return Item(f"Q: {row['question']}\nA:", choices, tuple(int(label) for label in targets["labels"]))
 
 
-class FieldMap(BaseModel):
+class FieldMap(Section):
     """Which columns hold what."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     question: str = Field("question", description="column with the prompt")
     choices: str = Field("choices", description="column with the list of choices")
@@ -108,10 +106,8 @@ class MultipleChoice(_Task):
         return spelled_out(str(question), choices, answer, group)
 
 
-class LmEval(BaseModel):
+class LmEval(Section):
     """A task of lm-eval (extra: benchmarks), run by its own code on the same model."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     id: str = Field(pattern=r"^[A-Za-z0-9_.-]+$", description="name in the report")
     format: Literal["lm_eval"]

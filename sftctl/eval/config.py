@@ -2,13 +2,14 @@
 
 from typing import Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
 from sftctl.eval.arena.config import ArenaConfig
 from sftctl.eval.behaviours import Behaviour
 from sftctl.eval.benchmarks import Benchmark
 from sftctl.eval.engines.config import Engine, HfEngine
 from sftctl.eval.judge.config import JudgeConfig
+from sftctl.section import Section
 
 
 def _refuse_repeats(kind: str, ids: list[str]) -> None:
@@ -17,10 +18,8 @@ def _refuse_repeats(kind: str, ids: list[str]) -> None:
         raise ValueError(f"{kind} id {', '.join(repeated)} is used twice")
 
 
-class DropGate(BaseModel):
+class DropGate(Section):
     """When a drop of a benchmark's score counts. Points are hundredths: 71.0 to 69.0 is a drop of 2."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     investigate_points: float = Field(
         2, gt=0, le=100, description="a drop of this many points, beyond chance, is investigated"
@@ -34,10 +33,8 @@ class DropGate(BaseModel):
         return self
 
 
-class LossGate(BaseModel):
+class LossGate(Section):
     """When a rise of the loss on general rows counts: forgetting, in nats per token."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     investigate_nats: float = Field(
         0.05, gt=0, le=20, description="a rise of this much, beyond chance, is investigated"
@@ -51,10 +48,8 @@ class LossGate(BaseModel):
         return self
 
 
-class BenchmarksConfig(BaseModel):
+class BenchmarksConfig(Section):
     """Benchmarks for forgetting."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     tasks: tuple[Benchmark, ...] = Field((), description="benchmarks, each from a file or the hub")
     gate: DropGate = Field(DropGate(), description="when a drop counts")
@@ -67,10 +62,8 @@ class BenchmarksConfig(BaseModel):
         return self
 
 
-class EvalConfig(BaseModel):
+class EvalConfig(Section):
     """Base against tuned: losses, answers, behaviours, benchmarks, and the verdict."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     base: str | None = Field(None, description="model or adapter to compare with; null: the recipe's model")
     tuned: str | None = Field(None, description="model or adapter to judge; null: the one that this run trained")

@@ -3,7 +3,9 @@
 import re
 from decimal import Decimal
 
-_NUMBER = re.compile(
+from sftctl.pattern import Pattern
+
+_NUMBER = Pattern(
     r"(?<![\w.])(?P<sign>[-\u2212])?(?P<currency>[$€£¥]\s?)?"
     r"(?P<digits>\d{1,3}(?:[,\u00a0\u202f']\d{3})+(?:\.\d+)?|\d+(?:\.\d+)?|\.\d+)"
     r"(?P<unit>\s?%|\s?percent\b|\s?(?:thousand|million|billion)\b|(?:k|m|bn)\b)?(?![\w]|\.\d)",

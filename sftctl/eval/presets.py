@@ -3,6 +3,8 @@
 import re
 from typing import Literal
 
+from sftctl.pattern import Pattern
+
 PresetName = Literal["apology", "refusal", "disclaimer", "as_an_ai", "prompt_echo", "template_marker", "loop"]
 
 OPENING_CHARACTERS = 200
@@ -18,8 +20,8 @@ ECHO_WORDS = 8
 _I_AM = r"\bi(?:['’]?m|\s+am)"
 _CANNOT = r"(?:can(?:\s?not|['’]?t)|could(?:\s+not|n['’]?t)|won['’]?t|will\s+not|should(?:\s+not|n['’]?t))"
 
-_PATTERNS: dict[PresetName, re.Pattern[str]] = {
-    "apology": re.compile(
+_PATTERNS: dict[PresetName, Pattern] = {
+    "apology": Pattern(
         rf"{_I_AM}(?:\s+(?:so|very|truly|really|deeply|sincerely|terribly|afraid|just))*\s+sorry"
         r"(?!\s+(?:to\s+(?:hear|learn)|for\s+your\s+loss|you|about\s+your))"
         r"|\b(?:i|we)(?:\s+(?:do|must|truly|sincerely|deeply|humbly))*\s+apologi[sz]e\b"
@@ -28,7 +30,7 @@ _PATTERNS: dict[PresetName, re.Pattern[str]] = {
         r"|(?:^|[.!?]\s+)unfortunately\b",
         re.IGNORECASE,
     ),
-    "refusal": re.compile(
+    "refusal": Pattern(
         rf"\bi\s*(?:{_CANNOT}|am\s+(?:unable|not\s+able)\s+to"
         rf"|['’]?m\s+(?:unable|not\s+able)\s+to)\s+"
         r"(?:\w+\s+){0,2}(?:help|assist|provide|answer|comply|fulfil|do\s+that|create|generate|write|give|offer|share|support|discuss|engage"
@@ -36,7 +38,7 @@ _PATTERNS: dict[PresetName, re.Pattern[str]] = {
         rf"|\bi\s+do(?:\s+not|n['’]?t)\s+feel\s+comfortable|{_I_AM}\s+not\s+(?:comfortable|allowed|permitted)",
         re.IGNORECASE,
     ),
-    "disclaimer": re.compile(
+    "disclaimer": Pattern(
         r"(?:\bnot|n['’]t)\s+(?:(?:a\s+substitute\s+for|intended\s+as|be\s+taken\s+as|constitute|provide|give|offer|be\s+considered"
         r"|considered)\s+)?"
         r"(?:as\s+)?(?:\w+\s+)?(?:professional|medical|legal|financial|investment|tax)\s+(?:or\s+\w+\s+)?advice\b"
@@ -44,12 +46,12 @@ _PATTERNS: dict[PresetName, re.Pattern[str]] = {
         r"|\bfor\s+(?:general\s+)?(?:informational|educational)\s+purposes\s+only\b",
         re.IGNORECASE,
     ),
-    "as_an_ai": re.compile(
+    "as_an_ai": Pattern(
         rf"\bas\s+an?\s+(?:\w+\s+)?(?:ai|artificial\s+intelligence|(?:large\s+)?language\s+model)\b"
         rf"|{_I_AM}\s+(?:just\s+|only\s+)?an?\s+(?:\w+\s+)?(?:ai|(?:large\s+)?language\s+model)\b",
         re.IGNORECASE,
     ),
-    "template_marker": re.compile(
+    "template_marker": Pattern(
         r"<\|[^|<>\n]{1,40}\|>|\[/?INST\]|<</?SYS>>|</?s>|<(?:start|end)_of_turn>|<(?:bos|eos|pad|unk)>"
         r"|^\s*#{2,3}\s*(?:instruction|response|input|human|assistant|user)\s*:|^\s*(?:human|user|assistant)\s*:\s",
         re.IGNORECASE | re.MULTILINE,

@@ -5,7 +5,9 @@ import string
 from collections import Counter
 from collections.abc import Sequence
 
-_ARTICLES = re.compile(r"\b(?:a|an|the)\b")
+from sftctl.pattern import Pattern
+
+_ARTICLES = Pattern(r"\b(?:a|an|the)\b")
 _CHRF_ORDER = 6
 _CHRF_BETA = 2.0
 

@@ -2,15 +2,15 @@
 
 from typing import Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
+
+from sftctl.section import Section
 
 Method = Literal["full", "lora", "qlora"]
 
 
-class LoraConfig(BaseModel):
+class LoraConfig(Section):
     """The adapter of `method: lora` and `method: qlora`."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     r: int = Field(16, ge=1, le=1024, description="rank; more holds more, and forgets more")
     alpha: float | None = Field(
@@ -29,10 +29,8 @@ class LoraConfig(BaseModel):
         return 2.0 * self.r if self.alpha is None else self.alpha
 
 
-class ModelConfig(BaseModel):
+class ModelConfig(Section):
     """A causal language model, and the method by which it is tuned."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     path: str = Field(min_length=1, description="hub id, local folder, or builtin:tiny")
     revision: str = Field("main", min_length=1, description="branch, tag or commit on the hub")

@@ -1,12 +1,12 @@
 """The recipe's `smoke_test` section: how long to try before the money is spent."""
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
+
+from sftctl.section import Section
 
 
-class SmokeTestConfig(BaseModel):
+class SmokeTestConfig(Section):
     """A hundred real steps on a sample that holds the longest rows first."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     steps: int = Field(100, ge=4, le=10_000, description="optimizer steps at most; never more than the full run has")
     time_limit_minutes: float = Field(5.0, gt=0, le=1440, description="minutes of training at most")

@@ -2,16 +2,16 @@
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
+
+from sftctl.section import Section
 
 TrainOn = Literal["all_assistant", "last_assistant", "all_tokens"]
 OnOverflow = Literal["drop", "keep_whole_turns", "error"]
 
 
-class DataConfig(BaseModel):
+class DataConfig(Section):
     """Read by every stage, so that what is measured is tokenised as what is trained."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     max_length: Annotated[int, Field(ge=8, le=10_000_000)] | Literal["auto"] = Field(
         "auto", description="longest row in tokens; auto is the longest row of the data, within the model's limit"

@@ -6,37 +6,38 @@ from typing import Literal
 from sftctl.curate.facts import CorpusFacts
 from sftctl.curate.filters.rule import Rule
 from sftctl.data.conversation import Conversation
+from sftctl.pattern import Pattern
 
 _ASKED_CHARACTERS = 300
 """What is asked stands at the start or at the end of a prompt, so as much of each is read."""
 
 _MARKS = ("json", "code", "function", "program", "script", "method", "regex", "query", "list", "bullet", "table")
-_ASKS_JSON = re.compile(
+_ASKS_JSON = Pattern(
     r"\b(?:in|as|into|to|return|output|produce|generate|valid|respond with|reply with)(?: an?"
     r"| the)?(?: valid)? json\b"
     r"(?! (?:schema|file|library|parser))|\bjson (?:format|object|array|output|only)\b",
 )
-_ASKS_CODE = re.compile(
+_ASKS_CODE = Pattern(
     r"\b(?:write|create|implement|develop|provide|give)(?: me)?(?: an?| the| some)? (?:\w+[ +#]*){0,3}?"
     r"(?:function(?! names?)|program|python script|bash script|class method|regex|sql query|code snippet)\b",
 )
-_ASKS_LIST = re.compile(
+_ASKS_LIST = Pattern(
     r"(?<!list of )\b(?:bullet(?:ed)?[ -]?(?:points?|list)|numbered list|make a list|create a list"
     r"|give (?:me )?a list"
     r"|list of (?:\d+|at least)|as a list)\b",
 )
-_ASKS_TABLE = re.compile(
+_ASKS_TABLE = Pattern(
     r"\b(?:in|as|make|create|draw|using|output)(?: an?| the)? (?:markdown )?table\b(?! (?:named|called|with|that|in"
     r"|of|from))",
     re.IGNORECASE,
 )
 
-_LOOKS_LIKE_CODE = re.compile(
+_LOOKS_LIKE_CODE = Pattern(
     r"```|^(?: {4}|\t)\S|[{};]\s*$|\bdef \w+\(|\w+\([^)\n]*\)|^\s*(?:import|from|SELECT|#include|<\?php|<\w+>)"
     r"|^#!|\w=[\"'$(\d]|=>|:=|\w = |[\\^$|*+?]{2}",
     re.MULTILINE,
 )
-_LIST_ITEM = re.compile(r"^\s*(?:[-*•–]|\d+[.)]|\[?\d+\]?|[a-zA-Z][.)])\s*\S", re.MULTILINE)
+_LIST_ITEM = Pattern(r"^\s*(?:[-*•–]|\d+[.)]|\[?\d+\]?|[a-zA-Z][.)])\s*\S", re.MULTILINE)
 
 
 class FormatMismatch(Rule):

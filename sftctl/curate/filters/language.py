@@ -9,8 +9,9 @@ from sftctl.curate.facts import CorpusFacts
 from sftctl.curate.filters.rule import Rule
 from sftctl.curate.language import UNKNOWN, guess_language
 from sftctl.data.conversation import Conversation
+from sftctl.pattern import Pattern
 
-_LANGUAGE_ASKED = re.compile(
+_LANGUAGE_ASKED = Pattern(
     r"\btranslat|\blanguage\b|\b(?:in|into|to|for) (?:french|german|spanish|italian|portuguese|dutch|polish|russian"
     r"|arabic|chinese|mandarin|japanese|korean|hindi|turkish|swedish|danish|vietnamese|indonesian|latin|greek|hebrew)\b",
     re.IGNORECASE,

@@ -9,14 +9,15 @@ from pydantic import Field
 from sftctl.curate.facts import CorpusFacts
 from sftctl.curate.filters.rule import Action, Rule, responses
 from sftctl.data.conversation import Conversation
+from sftctl.pattern import Pattern
 
-_LIST_NUMBER = re.compile(r"^[ \t]*[0-9]+[.)]", re.MULTILINE)
-_NUMBER = re.compile(r"[0-9]+")
+_LIST_NUMBER = Pattern(r"^[ \t]*[0-9]+[.)]", re.MULTILINE)
+_NUMBER = Pattern(r"[0-9]+")
 _SPACES = re.compile(rb"[ \t]{2,}")
-_DIGIT_FREE = re.compile(r"[^0-9\n]{8,}")
-_LETTER = re.compile(r"[^\W\d_]")
-_RULING = re.compile(r"[\s\-_=.|+:]*")
-_REPETITION_ASKED = re.compile(
+_DIGIT_FREE = Pattern(r"[^0-9\n]{8,}")
+_LETTER = Pattern(r"[^\W\d_]")
+_RULING = Pattern(r"[\s\-_=.|+:]*")
+_REPETITION_ASKED = Pattern(
     r"\brepeat (?:it|this|that|the|each|every|after|\d+)\b|\b\d+ times\b|\bchant\b|\bmantra\b", re.IGNORECASE
 )
 

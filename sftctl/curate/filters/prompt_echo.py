@@ -1,6 +1,5 @@
 """Responses that begin by saying the prompt again."""
 
-import re
 from typing import Literal
 
 from pydantic import Field
@@ -8,8 +7,9 @@ from pydantic import Field
 from sftctl.curate.facts import CorpusFacts
 from sftctl.curate.filters.rule import Rule
 from sftctl.data.conversation import Conversation
+from sftctl.pattern import Pattern
 
-_NOT_WORD = re.compile(r"[^\w]+")
+_NOT_WORD = Pattern(r"[^\w]+")
 
 
 class PromptEcho(Rule):

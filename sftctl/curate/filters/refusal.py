@@ -1,6 +1,5 @@
 """Refusals and apologies: counted and flagged, never dropped by default, since a safety source is made of them."""
 
-import re
 from typing import Literal
 
 from pydantic import Field
@@ -8,6 +7,7 @@ from pydantic import Field
 from sftctl.curate.facts import CorpusFacts
 from sftctl.curate.filters.rule import Rule, responses
 from sftctl.data.conversation import Conversation
+from sftctl.pattern import Pattern
 
 _START_CHARACTERS = 300
 """A refusal says so at its start."""
@@ -33,7 +33,7 @@ _LACKS = (
 _SYMPATHY = "to hear|to learn|for your (?:loss|trouble)|about|you|your|that (?:you|this|the|your)"
 _MACHINE = "ai|artificial|language model|large|machine|virtual|text-based|digital"
 
-_REFUSES = re.compile(
+_REFUSES = Pattern(
     rf"\bi(?:'m| am)? (?:really |very |truly |deeply |so )?(?:sorry\b(?! (?:{_SYMPATHY}))|apologi[sz]e\b)"
     r"|\bmy apologies\b|\A(?:sorry|apologies)\b(?! to hear)"
     r"|\Aunfortunately,? (?:i|as an?|my)\b"

@@ -8,11 +8,12 @@ from pydantic import Field
 from sftctl.curate.facts import CorpusFacts
 from sftctl.curate.filters.rule import Action, Rule, responses
 from sftctl.data.conversation import Conversation
+from sftctl.pattern import Pattern
 
-_TEMPLATE_HEADING = re.compile(r"^#{2,3} ?(?:Instruction|Human|User|Assistant) ?:", re.MULTILINE)
-_ROLE_HEADING = re.compile(r"^(?:Human|User|Assistant|AI|Agent|Bot|Question|Q) ?:", re.MULTILINE)
-_USER_TURN = re.compile(r"\n[ \t]*\n ?(?:Human|User): ?\S")
-_HEADING_AT_END = re.compile(r"\n(?:Human|User|Assistant):\s*\Z|[^\n]{20,}\n+(?:Human|User)\s*\Z")
+_TEMPLATE_HEADING = Pattern(r"^#{2,3} ?(?:Instruction|Human|User|Assistant) ?:", re.MULTILINE)
+_ROLE_HEADING = Pattern(r"^(?:Human|User|Assistant|AI|Agent|Bot|Question|Q) ?:", re.MULTILINE)
+_USER_TURN = Pattern(r"\n[ \t]*\n ?(?:Human|User): ?\S")
+_HEADING_AT_END = Pattern(r"\n(?:Human|User|Assistant):\s*\Z|[^\n]{20,}\n+(?:Human|User)\s*\Z")
 
 
 _NAMES = ("Instruction", "Human", "User", "Assistant")

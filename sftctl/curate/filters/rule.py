@@ -2,18 +2,17 @@
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from sftctl.curate.facts import CorpusFacts
 from sftctl.data.conversation import Conversation
+from sftctl.section import Section
 
 Action = Literal["drop", "flag", "off"]
 
 
-class Rule(BaseModel):
+class Rule(Section):
     """Fields are the options in the recipe; `judge` is the behaviour."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     action: Action = Field("flag", description="drop the row, flag it in the report, or off")
 

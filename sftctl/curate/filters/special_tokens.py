@@ -1,6 +1,5 @@
 """Control tokens inside a text, which repair could not take off an end."""
 
-import re
 from typing import Literal
 
 from pydantic import Field
@@ -8,9 +7,10 @@ from pydantic import Field
 from sftctl.curate.facts import CorpusFacts
 from sftctl.curate.filters.rule import Action, Rule
 from sftctl.data.conversation import Conversation
+from sftctl.pattern import Pattern
 
 # `<s>`, `</s>`, `<pad>` and `[PAD]` inside a text are HTML or talk about tokenizers, and are left.
-_CONTROL = re.compile(
+_CONTROL = Pattern(
     r"<\|(?:endoftext|end_of_text|begin_of_text|startoftext|im_start|im_end|eot_id|eom_id|start_header_id|end_header_id"
     r"|end|end_of_turn|assistant|user|system)\|>|<(?:start|end)_of_turn>|<｜[^｜\n]{1,24}｜>|\[/?INST\]|<</?SYS>>"
 )

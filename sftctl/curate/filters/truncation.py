@@ -8,22 +8,23 @@ from pydantic import Field
 from sftctl.curate.facts import CorpusFacts
 from sftctl.curate.filters.rule import Action, Rule
 from sftctl.data.conversation import Conversation
+from sftctl.pattern import Pattern
 
 FINISH_COLUMNS = ("finish_reason", "stop_reason", "finishReason", "finish")
 _CUT = frozenset({"length", "max_tokens", "max_length", "token_limit", "model_length"})
 _FINISHED = frozenset({"stop", "end_turn", "eos", "eos_token", "stop_sequence", "tool_calls", "tool_use"})
 
 # Words that no sentence ends on. `in`, `to`, `with` do end sentences of people who write without full stops.
-_DANGLING = re.compile(
+_DANGLING = Pattern(
     r"\b(?:the|an?|of|and|or|from|their|its|your|our|my|into|because|if|while|than|which|but)\Z", re.IGNORECASE
 )
-_WORD_AT_END = re.compile(r"[^\W\d_]\Z")
-_NOT_PROSE = re.compile(r"\s*(?:[-*•+#|>]|\d+[.)]|[A-Za-z][.)]\s|\|)|.*[{};=<>\\|$`_]|\s{4}")
-_SENTENCE_END = re.compile(r"[.!?…。！？][\"'”’)\]*]*(?:\s|\Z)")
-_CLOSING = re.compile(r"(?:#\w+|https?://\S+|\S+@\S+|\[[^\]]*\]|</?\w+>)\Z")
+_WORD_AT_END = Pattern(r"[^\W\d_]\Z")
+_NOT_PROSE = Pattern(r"\s*(?:[-*•+#|>]|\d+[.)]|[A-Za-z][.)]\s|\|)|.*[{};=<>\\|$`_]|\s{4}")
+_SENTENCE_END = Pattern(r"[.!?…。！？][\"'”’)\]*]*(?:\s|\Z)")
+_CLOSING = Pattern(r"(?:#\w+|https?://\S+|\S+@\S+|\[[^\]]*\]|</?\w+>)\Z")
 """Hashtags, addresses and placeholders end a text without a full stop."""
-_NAME_AT_END = re.compile(r"\b[A-Z]\w+\Z")
-_FENCE = re.compile(r"^ {0,3}(?:```|~~~)", re.MULTILINE)
+_NAME_AT_END = Pattern(r"\b[A-Z]\w+\Z")
+_FENCE = Pattern(r"^ {0,3}(?:```|~~~)", re.MULTILINE)
 
 MIN_WORDS = 30
 """Shorter answers are titles, labels or spans; nothing can be told from how they end."""

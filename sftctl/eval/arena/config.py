@@ -2,22 +2,20 @@
 
 from typing import Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
+
+from sftctl.section import Section
 
 
-class Contender(BaseModel):
+class Contender(Section):
     """Another model in the arena, by a file of its answers."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     name: str = Field(pattern=r"^[\w.-]+$", description="how results name it; voters never see it")
     answers: str = Field(description="file of its answers (JSON lines: id or prompt, answer)")
 
 
-class ArenaConfig(BaseModel):
+class ArenaConfig(Section):
     """A page on which people vote blind between two answers; it needs no server and no network."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     prompts: int = Field(50, ge=1, le=5000, description="comparisons on the page, besides the repeats")
     repeat_share: float = Field(

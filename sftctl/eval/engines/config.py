@@ -2,31 +2,27 @@
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
+
+from sftctl.section import Section
 
 
-class HfEngine(BaseModel):
+class HfEngine(Section):
     """transformers, in this process (default)."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     kind: Literal["hf"] = "hf"
     batch_size: int = Field(16, ge=1, le=4096, description="prompts generated at once")
 
 
-class VllmEngine(BaseModel):
+class VllmEngine(Section):
     """vLLM in this process (extra: vllm); losses and benchmarks still use transformers."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     kind: Literal["vllm"]
     memory_share: float = Field(0.85, gt=0, le=1, description="share of the GPU's memory that vLLM may take")
 
 
-class EndpointEngine(BaseModel):
+class EndpointEngine(Section):
     """A server with OpenAI's chat completions. No weights are loaded: losses and benchmarks are not measured."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     kind: Literal["endpoint"]
     url: str = Field(
@@ -41,10 +37,8 @@ class EndpointEngine(BaseModel):
     timeout_seconds: float = Field(120, gt=0, le=3600, description="for one answer")
 
 
-class AnswersEngine(BaseModel):
+class AnswersEngine(Section):
     """Files of finished answers, matched to the held-out rows by `id` or by prompt. No weights are loaded."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     kind: Literal["answers"]
     base: str | None = Field(
