@@ -192,9 +192,9 @@ def _curate(session: Session) -> None:
         raise UsageError(f"{session.loaded.argument}: there is no `curate` section; name its `sources` to curate them")
     prepared, score = _prepared(session), None
     if recipe.curate.quality.score != "off":
-        from sftctl.model.response_losses import response_losses
+        from sftctl.model.response_losses import ResponseLosses
 
-        score = response_losses(recipe.model, prepared, recipe.data)
+        score = ResponseLosses(recipe.model, prepared, recipe.data)
     curate(with_builtin_paths(recipe.curate), prepared, session.run_dir, recipe.seed, score=score)
 
 

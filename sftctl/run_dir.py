@@ -62,6 +62,11 @@ class RunDir:
         return self.root / "data" / "curate.json"
 
     @property
+    def quality_scores(self) -> Path:
+        """Rows that were scored, so that none is scored twice by the same model; may be deleted."""
+        return self.root / "data" / "scores.jsonl"
+
+    @property
     def smoke_test_result(self) -> Path:
         return self.root / "smoke_test" / "smoke_test.json"
 

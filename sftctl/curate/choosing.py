@@ -3,10 +3,12 @@
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from sftctl.curate.config import QualityConfig, SelectConfig
 from sftctl.curate.quality import ResponseLosses, quality_ranks, quality_scores
 from sftctl.curate.result import SelectionReport
+from sftctl.curate.score_journal import ScoreJournal
 from sftctl.curate.select import select
 from sftctl.curate.verdicts import Decision
 from sftctl.data.conversation import Conversation
@@ -32,17 +34,19 @@ class Chosen:
     report: SelectionReport | None
 
 
-def score_rows(rows: Sequence[Conversation], config: QualityConfig, losses: ResponseLosses | None) -> Quality:
-    """Raises UsageError when a score is asked for and no model is given."""
+def score_rows(
+    rows: Sequence[Conversation], config: QualityConfig, losses: ResponseLosses | None, journal: Path
+) -> Quality:
+    """`journal` keeps the scores for another run. Raises UsageError when one is asked for and no model is given."""
     if config.score == "off":
         return Quality()
     if losses is None:
         raise UsageError(
             f"curate.quality.score: {config.score} needs the recipe's model; set model.path, or score: off"
         )
-    scores = quality_scores(rows, losses, config.score)
-    ranks = quality_ranks(rows, scores.values, config.score)
-    return Quality({row_id: score for row_id, score in scores.values.items() if math.isfinite(score)}, ranks)
+    scores = quality_scores(rows, losses, config.score, ScoreJournal(journal, losses.identity, config.score))
+    ranks = quality_ranks(rows, scores, config.score)
+    return Quality({row_id: score for row_id, score in scores.items() if not math.isnan(score)}, ranks)
 
 
 def choose_rows(rows: Sequence[Conversation], quality: Quality, config: SelectConfig, seed: int) -> Chosen:

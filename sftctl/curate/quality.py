@@ -2,49 +2,67 @@
 
 import math
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import Literal
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from typing import Protocol
 
+from sftctl import console
+from sftctl.curate.score_journal import ScoreJournal, ScoreKind
 from sftctl.curate.task_types import TaskType, task_type
 from sftctl.data.conversation import PLAIN_TEXT_ROLE, Conversation, content_hash
 
-ResponseLosses = Callable[[Sequence[Conversation]], Sequence[float]]
-"""Mean nats per token of each row's last response given what comes before it; of a plain text, of all of it."""
 
-ScoreKind = Literal["ifd", "perplexity"]
+class ResponseLosses(Protocol):
+    """Mean nats per token of each row's last response given what comes before it; of a plain text, of all of it."""
+
+    @property
+    def identity(self) -> str:
+        """Equal for models that give the same losses to the same rows."""
+
+    def __call__(self, rows: Sequence[Conversation], /) -> Sequence[float]: ...
+
+
+ROWS_PER_BLOCK = 1024
+"""Rows that are scored, and kept on disk, together: a killed run loses one block at most."""
 
 MIN_RANKED_TOGETHER = 10
 """Task types with fewer rows are ranked together with each other."""
 
 
-@dataclass(frozen=True, slots=True)
-class Scores:
-    """`values` by conversation id; `cache` by content, to be handed in again."""
-
-    values: dict[str, float]
-    cache: dict[str, float]
-
-
 def quality_scores(
-    conversations: Sequence[Conversation],
-    losses: ResponseLosses,
-    kind: ScoreKind,
-    cache: Mapping[str, float] | None = None,
-) -> Scores:
+    conversations: Sequence[Conversation], losses: ResponseLosses, kind: ScoreKind, journal: ScoreJournal
+) -> dict[str, float]:
     """IFD (Li et al., 2024): loss of the response with its instruction, divided by its loss alone; or exp of the first.
 
-    Only rows that `cache` does not know are scored, each content once. A loss that is not finite gives nan.
+    By id; nan for a loss that is not finite. A content is scored once, and not again where the journal has it. Blocks
+    are those of the rows, whether known or not: a run that was killed goes on with the batches of one that was not, so
+    that the scores are the same to the last digit.
     """
-    known = dict(cache or {})
-    keys = {row.id: f"{kind}:{content_hash(row.messages)}" for row in conversations}
-    missing = {keys[row.id]: row for row in conversations if keys[row.id] not in known}
-    rows = list(missing.values())
-    with_instruction = losses(rows) if rows else ()
-    alone = losses([_response_alone(row) for row in rows]) if rows and kind == "ifd" else with_instruction
-    for key, conditioned, unconditioned in zip(missing, with_instruction, alone, strict=True):
-        known[key] = _ratio(conditioned, unconditioned) if kind == "ifd" else _perplexity(conditioned)
-    return Scores({row.id: known[keys[row.id]] for row in conversations}, known)
+    contents = {row.id: content_hash(row.messages, row.tools) for row in conversations}
+    distinct = {contents[row.id]: row for row in conversations}
+    missing = sum(content not in journal.scores for content in distinct)
+    if missing:
+        console.say(f"quality: {missing:,} rows to score by the model, {len(distinct) - missing:,} known from before")
+    for block in _blocks(list(distinct), ROWS_PER_BLOCK):
+        unknown = [content for content in block if content not in journal.scores]
+        if unknown:
+            scores = _scores([distinct[content] for content in unknown], losses, kind)
+            journal.add(dict(zip(unknown, scores, strict=True)))
+    return {row_id: journal.scores[content] for row_id, content in contents.items()}
+
+
+def _blocks(contents: Sequence[str], size: int) -> Iterable[Sequence[str]]:
+    return (contents[first : first + size] for first in range(0, len(contents), size))
+
+
+def _scores(rows: Sequence[Conversation], losses: ResponseLosses, kind: ScoreKind) -> list[float]:
+    with_instruction = losses(rows)
+    if kind == "perplexity":
+        return [_perplexity(nats) for nats in with_instruction]
+    alone = losses([_response_alone(row) for row in rows])
+    return [
+        _ratio(conditioned, unconditioned) for conditioned, unconditioned in zip(with_instruction, alone, strict=True)
+    ]
 
 
 def quality_ranks(
@@ -96,7 +114,5 @@ def _ratio(conditioned: float, unconditioned: float) -> float:
 
 
 def _perplexity(nats: float) -> float:
-    """inf above 700 nats, where exp overflows."""
-    if math.isnan(nats):
-        return math.nan
-    return math.exp(nats) if nats <= 700 else math.inf
+    """nan above 700 nats too, where exp overflows: such a row is as bad as one without a loss."""
+    return math.exp(nats) if nats <= 700 else math.nan

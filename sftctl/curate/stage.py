@@ -1,5 +1,6 @@
 """Raw rows become a held-out set and a training set; every row read gets one verdict."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from sftctl import console
@@ -42,7 +43,9 @@ def curate(
     """
     read = _read(config)
     split = _split(read.distinct.kept, config, run_dir)
-    narrowed = _narrow(split, tokenizer, config, score)
+    narrowed = _narrow(
+        split, tokenizer, config, lambda rows: score_rows(rows, config.quality, score, run_dir.quality_scores)
+    )
     chosen = choose_rows(narrowed.rows, narrowed.quality, config.select, seed)
     mixed = mix_rows(chosen.rows, tokenizer, config, seed)
 
@@ -114,16 +117,19 @@ class _Narrowed:
     rows: list[Conversation]
 
 
-def _narrow(split: _Split, tokenizer: Prepared, config: CurateConfig, score: ResponseLosses | None) -> _Narrowed:
+_Scored = Callable[[list[Conversation]], Quality]
+
+
+def _narrow(split: _Split, tokenizer: Prepared, config: CurateConfig, scored: _Scored) -> _Narrowed:
     """Filters, near-duplicates, quality. The score comes first only where it says which near-duplicate is best."""
     corpus, near = split.corpus, config.near_duplicates
     filtered = filter_rows(corpus, split.clean.rest, tokenizer, config.filters)
     if near.keep == "best":
-        quality = score_rows([corpus.rows[i] for i in filtered.rest], config.quality, score)
+        quality = scored([corpus.rows[i] for i in filtered.rest])
         thinned = drop_near_duplicates(corpus, _best_first(corpus, filtered, quality), near)
     else:
         thinned = drop_near_duplicates(corpus, filtered.rest, near)
-        quality = score_rows([corpus.rows[i] for i in thinned.rest], config.quality, score)
+        quality = scored([corpus.rows[i] for i in thinned.rest])
     rows = [filtered.redacted.get(position, corpus.rows[position]) for position in thinned.rest]
     return _Narrowed(filtered, thinned, quality, rows)
 

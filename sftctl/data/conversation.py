@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, NotRequired, TypedDict
@@ -80,9 +80,10 @@ class Conversation:
         )
 
 
-def content_hash(messages: Iterable[Message]) -> str:
-    """16 hex digits of SHA-256 over the turns; equal for equal conversations whatever their source."""
-    return _digest(_canonical(messages))
+def content_hash(messages: Iterable[Message], tools: Sequence[Mapping[str, Any]] = ()) -> str:
+    """16 hex digits of SHA-256 over turns and tools; equal for equal conversations whatever their source."""
+    described = json.dumps(tools, sort_keys=True, ensure_ascii=False) if tools else ""
+    return _digest(described + _canonical(messages))
 
 
 def conversation_id(source: str, messages: Iterable[Message]) -> str:

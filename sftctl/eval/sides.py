@@ -2,11 +2,8 @@
 
 import contextlib
 import gc
-import platform
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from importlib import metadata
-from pathlib import Path
 from typing import Any, Literal
 
 import torch
@@ -14,14 +11,12 @@ import torch
 from sftctl.errors import MissingInput
 from sftctl.eval.config import EvalConfig
 from sftctl.eval.result import Side
-from sftctl.manifest import hash_path, hash_value
 from sftctl.model import adapters, loading
 from sftctl.model.config import ModelConfig
+from sftctl.model.fingerprint import fingerprint
 from sftctl.run_dir import RunDir
 
 SideName = Literal["base", "tuned"]
-
-_WEIGHT_ENDINGS = (".safetensors", ".bin", ".json", ".jinja", ".model", ".txt")
 
 
 @dataclass(frozen=True)
@@ -101,38 +96,9 @@ def find_sides(config: EvalConfig, model: ModelConfig, run_dir: RunDir) -> Sides
     tuned_source, base_source = loading.resolve_path(tuned), loading.resolve_path(base)
     own_base = adapters.base_of(tuned_source) if adapters.is_adapter(tuned_source) else None
     shared = own_base is not None and loading.resolve_path(own_base) == base_source
-    settings = _settings(model)
     return Sides(
         config=model,
-        base=Side(path=base, fingerprint=fingerprint(base_source, model, settings), adapter_off=shared),
-        tuned=Side(path=tuned, fingerprint=fingerprint(tuned_source, model, settings)),
+        base=Side(path=base, fingerprint=fingerprint(base_source, model), adapter_off=shared),
+        tuned=Side(path=tuned, fingerprint=fingerprint(tuned_source, model)),
         shared=shared,
     )
-
-
-def fingerprint(source: str, model: ModelConfig, settings: dict[str, str]) -> str:
-    """16 digits that change when the weights, the tokenizer or how they are run changes.
-
-    A local folder is hashed by content; a hub id by its commit in the local cache, else by name and revision.
-    """
-    folder = Path(source)
-    if not folder.is_dir():
-        commit = getattr(loading.model_settings(model, path=source), "_commit_hash", None)
-        return hash_value([source, commit or model.revision, settings])[:16]
-    files = sorted(path for path in folder.rglob("*") if path.suffix in _WEIGHT_ENDINGS)
-    content: list[Any] = [[str(path.relative_to(folder)), hash_path(path)] for path in files]
-    if adapters.is_adapter(source) and (base := adapters.base_of(source)):
-        content.append(fingerprint(loading.resolve_path(base), model, settings))
-    return hash_value([content, settings])[:16]
-
-
-def _settings(model: ModelConfig) -> dict[str, str]:
-    device = loading.pick_device(model)
-    return {
-        "dtype": str(loading.pick_dtype(model, device)),
-        "device": device.type,
-        "attention": model.attention,
-        "machine": platform.machine(),
-        "torch": metadata.version("torch"),
-        "transformers": metadata.version("transformers"),
-    }

@@ -1,35 +1,60 @@
 """The mean loss of each row's last response: what curate's quality scores are made of."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import cached_property
+from typing import Any
 
 from sftctl.data.conversation import Conversation
+from sftctl.errors import DataUnusable
+from sftctl.manifest import hash_value
 from sftctl.model.config import ModelConfig
-from sftctl.model.loading import context_length, load_model
+from sftctl.model.fingerprint import fingerprint
+from sftctl.model.loading import context_length, load_model, resolve_path
 from sftctl.model.scoring import score_rows
 from sftctl.tokenization.config import DataConfig
-from sftctl.tokenization.dataset import encode_dataset
+from sftctl.tokenization.dataset import EncodedRow, encode_dataset
 from sftctl.tokenization.prepare import Prepared
 
 
-def response_losses(
-    config: ModelConfig, prepared: Prepared, data: DataConfig
-) -> Callable[[Sequence[Conversation]], list[float]]:
+class ResponseLosses:
     """A function from rows to nats per token of their last responses; nan for a row that cannot be encoded whole.
 
-    The model is loaded here, once. Plain text is scored whole.
+    Plain text is scored whole. The model is loaded when the first rows come.
     """
-    model = load_model(config)
-    last_response = data.model_copy(update={"train_on": "last_assistant", "max_dropped_fraction": 1.0})
 
-    def losses(rows: Sequence[Conversation]) -> list[float]:
-        encoded = encode_dataset(rows, prepared, last_response, model_max_length=context_length(config))
-        scored = score_rows(model, encoded.rows, pad_token_id=prepared.pad_token_id)
-        nats: dict[str, float] = {}
-        tokens: dict[str, int] = {}
-        for loss in scored:  # a plain text may be several pieces
-            nats[loss.id] = nats.get(loss.id, 0.0) + loss.nats
-            tokens[loss.id] = tokens.get(loss.id, 0) + loss.tokens
-        return [nats[row.id] / tokens[row.id] if tokens.get(row.id) else math.nan for row in rows]
+    def __init__(self, config: ModelConfig, prepared: Prepared, data: DataConfig) -> None:
+        self._config = config
+        self._prepared = prepared
+        self._data = data.model_copy(update={"train_on": "last_assistant", "max_dropped_fraction": 1.0})
 
-    return losses
+    @cached_property
+    def identity(self) -> str:
+        """Equal when the same weights are run in the same way on the same tokens."""
+        weights = fingerprint(resolve_path(self._config.path), self._config)
+        prepared = (self._prepared.tokenizer.chat_template, self._prepared.stop_token_ids)
+        return hash_value([weights, prepared, self._data.model_dump(mode="json")])[:16]
+
+    def __call__(self, rows: Sequence[Conversation]) -> list[float]:
+        # The pieces of a long plain text are named by their row: 7, 7/2, 7/3.
+        numbered = [replace(row, id=str(number)) for number, row in enumerate(rows)]
+        nats = [0.0] * len(rows)
+        tokens = [0] * len(rows)
+        for loss in score_rows(self._model, self._encoded(numbered), pad_token_id=self._prepared.pad_token_id):
+            number = int(loss.id.partition("/")[0])
+            nats[number] += loss.nats
+            tokens[number] += loss.tokens
+        return [total / count if count else math.nan for total, count in zip(nats, tokens, strict=True)]
+
+    def _encoded(self, rows: Sequence[Conversation]) -> list[EncodedRow]:
+        try:
+            return encode_dataset(rows, self._prepared, self._data, model_max_length=context_length(self._config)).rows
+        except DataUnusable:
+            if self._data.on_overflow == "error":
+                raise
+            return []  # none of these rows can be encoded
+
+    @cached_property
+    def _model(self) -> Any:
+        return load_model(self._config)

@@ -1,7 +1,7 @@
 """Rows for the tests of curation."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,19 @@ from sftctl.tokenization.prepare import Prepared, prepare_tokenizer
 def conversation(prompt: str, response: str, row_id: str = "", **options: Any) -> Conversation:
     messages = ({"role": "user", "content": prompt}, {"role": "assistant", "content": response})
     return Conversation(row_id or f"{prompt}|{response}", messages, **{"source": "domain", **options})
+
+
+class Losses:
+    """Stands for a model: a loss by rule, and what it was asked for, call by call."""
+
+    def __init__(self, of: Callable[[Conversation], float], identity: str = "a model") -> None:
+        self.of = of
+        self.identity = identity
+        self.asked: list[list[Conversation]] = []
+
+    def __call__(self, rows: Sequence[Conversation], /) -> list[float]:
+        self.asked.append(list(rows))
+        return [self.of(row) for row in rows]
 
 
 @lru_cache(maxsize=1)

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from sftctl.errors import SftctlError
-from tests.curate.conversations import made_up_rows, read_jsonl, run_curate, write_rows
+from tests.curate.conversations import Losses, made_up_rows, read_jsonl, run_curate, write_rows
 from tests.curate.filters.filter_effects import RECIPE_KEY_EFFECTS
 from tests.key_effect import KeyEffect
 
@@ -92,14 +92,9 @@ def _max_dropped_fraction(value: Any, folder: Path) -> Any:
 
 def _score(value: Any, folder: Path) -> Any:
     write_rows(folder / "rows.jsonl", made_up_rows(12))
-    asked = []
-
-    def losses(rows: Any) -> list[float]:
-        asked.append([row.messages for row in rows])
-        return [1.0] * len(rows)
-
+    losses = Losses(lambda row: 1.0)
     run_curate(folder, hold_out={"rows": 0}, quality={"score": value}, score=losses)
-    return asked
+    return [[row.messages for row in rows] for rows in losses.asked]
 
 
 def _select(value: Any, folder: Path) -> Any:

@@ -14,7 +14,7 @@ from sftctl.curate.config import QualityConfig
 from sftctl.curate.verdicts import Decision, Notes, account
 from sftctl.data.ingested import Blank, Ingested, Place
 from sftctl.errors import DataUnusable, GateFailed, UsageError
-from tests.curate.conversations import conversation, made_up_rows, read_jsonl, run_curate, write_rows
+from tests.curate.conversations import Losses, conversation, made_up_rows, read_jsonl, run_curate, write_rows
 
 FILES = ("train.jsonl", "held_out.jsonl", "rejected.jsonl", "verdicts.parquet", "curate.json")
 
@@ -114,9 +114,7 @@ def test_the_best_near_duplicate_is_the_one_with_the_best_score(tmp_path):
     questions = [f"Say how the yearly fee of card {n} is worked out{sign}" for n in range(20) for sign in "?!"]
     write_rows(tmp_path / "rows.jsonl", [(question, "It is four pounds.") for question in questions])
 
-    def losses(rows):
-        return [1.0 if row.messages[0]["content"].endswith("?") else 0.5 for row in rows]
-
+    losses = Losses(lambda row: 1.0 if row.prompt.endswith("?") else 0.5)
     options = {"hold_out": {"rows": 0}, "quality": QualityConfig(score="perplexity"), "score": losses}
     for keep, sign in (("first", "?"), ("best", "!")):
         result = run_curate(tmp_path, run=keep, near_duplicates={"keep": keep}, **options)
