@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from sftctl.curate.filters.rules import FilterRule
+from sftctl.curate.filters.rules import FilterRules
 from sftctl.data.source import Source
 from sftctl.section import Section
 
@@ -81,7 +81,7 @@ class CurateConfig(Section):
     decontaminate: DecontaminateConfig = Field(
         default_factory=DecontaminateConfig, description="test items that must not be trained on"
     )
-    filters: tuple[FilterRule, ...] = Field((), description="changes to the default filters")
+    filters: FilterRules = Field((), description="changes to the default filters")
     quality: QualityConfig = Field(default_factory=QualityConfig, description="scores by the model")
     select: SelectConfig = Field(default_factory=SelectConfig, description="choosing a small set")
     mix: MixConfig = Field(default_factory=MixConfig, description="the proportions of the sources")

@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 from typing import Annotated, get_args
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, ValidationError
+from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from sftctl.curate.filters.empty import EmptyResponse
 from sftctl.curate.filters.format_mismatch import FormatMismatch
@@ -37,10 +38,21 @@ FilterRule = Annotated[
 
 
 def _each_named_once(rules: tuple[FilterRule, ...]) -> tuple[FilterRule, ...]:
+    """Raises at the place of the second entry."""
     names = [rule.rule for rule in rules]
-    twice = sorted({name for name in names if names.count(name) > 1})
-    if twice:
-        raise ValueError(f"named twice: {', '.join(twice)}; give every filter one entry")
+    problems: list[InitErrorDetails] = [
+        {
+            "type": PydanticCustomError(
+                "value_error", "Value error, {name} is named before; give a filter one entry", {"name": name}
+            ),
+            "loc": (place, "rule"),
+            "input": name,
+        }
+        for place, name in enumerate(names)
+        if name in names[:place]
+    ]
+    if problems:
+        raise ValidationError.from_exception_data("filters", problems)
     return rules
 
 

@@ -12,6 +12,8 @@ from sftctl.curate.filters.loops import Loops
 from sftctl.curate.filters.pii import PersonalData
 from sftctl.curate.filters.refusal import Refusal
 from sftctl.curate.filters.rules import DEFAULT_RULES, FilterRules, merged_rules
+from sftctl.errors import RecipeError
+from sftctl.recipe import load_recipe
 from tests.curate.filters.rows import NO_FACTS, row
 
 parse = TypeAdapter(FilterRules).validate_python
@@ -56,7 +58,7 @@ def test_off_removes_a_filter():
 @pytest.mark.parametrize(
     ("rules", "message"),
     [
-        ([{"rule": "loops"}, {"rule": "loops", "action": "off"}], "named twice: loops"),
+        ([{"rule": "loops"}, {"rule": "loops", "action": "off"}], "loops is named before"),
         ([{"rule": "loops", "min_repeat": 3}], "Extra inputs are not permitted"),
         ([{"rule": "no_such_filter"}], "does not match any of the expected tags"),
         ([{"rule": "length", "min_tokens": 9, "max_tokens": 3}], "max_tokens is below min_tokens"),
@@ -66,6 +68,26 @@ def test_off_removes_a_filter():
 def test_a_wrong_list_is_refused(rules, message):
     with pytest.raises(ValidationError, match=message):
         parse(rules)
+
+
+def test_a_filter_named_twice_is_refused_where_it_is_named_again(tmp_path):
+    (tmp_path / "recipe.yaml").write_text(
+        "name: test\n"
+        "model: {path: builtin:tiny}\n"
+        "curate:\n"
+        "  sources: [{name: domain, path: rows.jsonl}]\n"
+        "  filters:\n"
+        "    - {rule: loops, min_repeats: 9}\n"
+        "    - {rule: pii, action: 'off'}\n"
+        "    - {rule: loops, action: 'off'}\n"
+    )
+    with pytest.raises(RecipeError) as refused:
+        load_recipe(str(tmp_path / "recipe.yaml"))
+    assert str(refused.value).splitlines()[1:] == [
+        f"{tmp_path}/recipe.yaml:8:14: `curate.filters.2.rule`: loops is named before; give a filter one entry",
+        "        - {rule: loops, action: 'off'}",
+        "                 ^",
+    ]
 
 
 def test_the_first_rule_that_drops_gives_the_reason_and_no_flags():
