@@ -116,19 +116,33 @@ class RunDir:
         return self.root / "eval" / f"generations.{side}.jsonl"
 
     @property
+    def eval_progress(self) -> Path:
+        """Journals of what eval has measured so far, so that nothing is measured twice; may be deleted."""
+        return self.root / "eval" / "progress"
+
+    @property
     def judgements(self) -> Path:
+        """Requests to the judge and its replies, as they were sent and came; without it all are paid for again."""
         return self.root / "eval" / "judge.jsonl"
 
     @property
     def arena(self) -> Path:
+        """The page on which people vote; it names no model."""
         return self.root / "eval" / "arena.html"
 
     @property
     def arena_key(self) -> Path:
+        """Which model gave which answer of the arena; not for voters."""
         return self.root / "eval" / "arena_key.json"
 
     @property
+    def votes(self) -> Path:
+        """Votes of all people so far, one export of the arena a line."""
+        return self.root / "eval" / "votes.jsonl"
+
+    @property
     def preferences(self) -> Path:
+        """Preference pairs in TRL's conversational columns, from verdicts and votes."""
         return self.root / "eval" / "preferences.jsonl"
 
 

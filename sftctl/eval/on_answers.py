@@ -33,7 +33,7 @@ def measure_answers(
 ) -> Measured:
     """Answers, behaviours and signs in the text; benchmarks that the recipe asks for are named as not measured."""
     source = open_remote(config, engine, data)
-    journals = run_dir.eval_folder / "progress"
+    journals = run_dir.eval_progress
     base, tuned = _side(source, engine, "base"), _side(source, engine, "tuned")
     if tuned is None:
         raise AssertionError("an engine always has a tuned side")

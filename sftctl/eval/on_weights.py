@@ -47,7 +47,7 @@ class Bench:
     def ledger(self, measure: str, *sides: SideName) -> Ledger:
         """The journal of one measure on one side (or on both together)."""
         prints = "-".join(self.side(name).fingerprint for name in sides)
-        return Ledger(self.run_dir.eval_folder / "progress" / f"{measure}.{prints}.jsonl")
+        return Ledger(self.run_dir.eval_progress / f"{measure}.{prints}.jsonl")
 
 
 @dataclass

@@ -38,11 +38,6 @@ class Booth:
     rows: Sequence[Conversation]
     sheets: Sequence[Sheet]
 
-    @property
-    def votes_file(self) -> Path:
-        """Sheets of all voters so far, so that each can be handed in by itself."""
-        return self.run_dir.eval_folder / "votes.jsonl"
-
 
 Votes = dict[str, list[Winner]]
 
@@ -96,9 +91,9 @@ def _arena(booth: Booth, measured: Measured, config: ArenaConfig) -> Votes:
     ballot = make_ballot(entries, models, repeat_share=config.repeat_share, seed=booth.seed)
     write_text(booth.run_dir.arena, arena_page(ballot))
     write_json(booth.run_dir.arena_key, ballot.key.model_dump(mode="json"))
-    sheets = merge(kept(booth.votes_file), booth.sheets, ballot.key)
+    sheets = merge(kept(booth.run_dir.votes), booth.sheets, ballot.key)
     if sheets:
-        keep(sheets, booth.votes_file)
+        keep(sheets, booth.run_dir.votes)
     empty = ArenaResult(
         arena=ballot.key.arena, page=booth.run_dir.arena.name, comparisons=len(ballot.comparisons), models=models
     )

@@ -42,7 +42,7 @@ def evaluate(
     rows = held_out_rows(config, run_dir)
     booth = set_up(config, run_dir, seed, rows, votes)
     engine = config.engine
-    with progress_saved(run_dir.eval_folder / "progress"):
+    with progress_saved(run_dir.eval_progress):
         if isinstance(engine, HfEngine | VllmEngine):
             sides = find_sides(config, model, run_dir)
             measured = measure_weights(config, sides, data, rows, run_dir=run_dir, seed=seed)
