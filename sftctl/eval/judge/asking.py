@@ -1,4 +1,4 @@
-"""Many questions at once, within bounds: from the cache where they were asked before, else from the judge."""
+"""Many questions at once, within bounds: from judge.jsonl where they were asked before, else from the judge."""
 
 import random
 import threading
@@ -10,11 +10,12 @@ from typing import Any
 
 from sftctl import console
 from sftctl.errors import Interrupted
-from sftctl.eval.judge.cache import ReplyCache
-from sftctl.eval.judge.client import ChatClient, JudgeReply, Messages
+from sftctl.eval.judge.client import ChatClient, Messages
 from sftctl.eval.judge.config import JudgeConfig
+from sftctl.eval.judge.exchanges import Exchanges
+from sftctl.eval.judge.reply import JudgeReply, NoReply, Tokens
 from sftctl.eval.judge.result import Cost
-from sftctl.eval.judge.spending import Spending
+from sftctl.eval.judge.spending import Spending, most_tokens
 from sftctl.manifest import hash_value
 
 
@@ -28,42 +29,48 @@ class Request:
 
 @dataclass(frozen=True)
 class Replies:
-    """One reply to each request, None where the server refused it, and what all of them cost."""
+    """What came of each request, and what all of them cost."""
 
-    replies: list[JudgeReply | None]
+    replies: list[JudgeReply | NoReply]
     cost: Cost
 
 
 def ask_all(config: JudgeConfig, requests: Sequence[Request], path: Path, rng: random.Random) -> Replies:
-    """Replies in the order of the requests. Whatever ends this early, no reply that arrived is lost or asked again.
+    """Replies in the order of the requests. Whatever ends this, no reply that arrived is lost, and a request that a
+    killed process had under way is sent again only where the recipe says so.
 
     Raises EnvironmentProblem for a judge that cannot be used, UsageError at the cost cap.
     """
-    cache = ReplyCache(path)
+    exchanges = Exchanges(path)
     keys = [_key(config, request) for request in requests]
-    missing = {key: request for key, request in zip(keys, requests, strict=True) if cache.get(key) is None}
-    spending = Spending(config, cache.replies)
-    _announce(len(missing), len(set(keys)) - len(missing), config)
+    missing = {key: request for key, request in zip(keys, requests, strict=True) if exchanges.reply(key) is None}
+    known = len(set(keys)) - len(missing)
+    interrupted = exchanges.interrupted & missing.keys() if config.interrupted == "count" else frozenset()
+    missing = {key: request for key, request in missing.items() if key not in interrupted}
+    spending = Spending(config, exchanges.billed)
+    _announce(config, missing=len(missing), known=known, interrupted=len(interrupted))
     if missing:
         stop = threading.Event()
         with ChatClient(config, rng, stop) as client:
-            _ask_missing(missing, _Desk(client, cache, spending, stop), config.concurrency)
-    replies = [cache.get(key) for key in keys]
-    unique = {key: reply for key, reply in zip(keys, replies, strict=True) if reply is not None}
+            _ask_missing(missing, _Desk(config, client, exchanges, spending, stop))
+    replies = {key: exchanges.reply(key) for key in keys}
+    found = [reply.tokens for reply in replies.values() if reply is not None]
     cost = Cost(
         requests=len(missing),
-        from_cache=len(set(keys)) - len(missing),
-        input_tokens=sum(reply.input_tokens for reply in unique.values()),
-        output_tokens=sum(reply.output_tokens for reply in unique.values()),
+        from_cache=known,
+        interrupted=len(interrupted),
+        input_tokens=sum(tokens.input for tokens in found),
+        output_tokens=sum(tokens.output for tokens in found),
         usd=spending.usd,
     )
-    return Replies(replies, cost)
+    return Replies([replies[key] or NoReply("interrupted" if key in interrupted else "refused") for key in keys], cost)
 
 
 @dataclass(frozen=True)
 class _Desk:
+    config: JudgeConfig
     client: ChatClient
-    cache: ReplyCache
+    exchanges: Exchanges
     spending: Spending
     stop: threading.Event
 
@@ -71,20 +78,37 @@ class _Desk:
         """Ask one question and keep the reply."""
         if self.stop.is_set():
             raise Interrupted("stopped before this question was asked")
-        reserved = self.spending.reserve(request.messages)
-        reply = None
-        try:
-            reply = self.client.ask(request.messages)
-            # A refusal was not paid for; another try may be let through.
-            if reply is not None:
-                self.cache.put(key, request.about, reply)
-        finally:
-            self.spending.settle(reserved, reply)
+        most = most_tokens(request.messages, self.config.max_reply_tokens)
+        self.client.ask(request.messages, _Booked(key, most, request.about, self.exchanges, self.spending))
 
 
-def _ask_missing(missing: Mapping[str, Request], desk: _Desk, concurrency: int) -> None:
+@dataclass(frozen=True)
+class _Booked:
+    """Each try of one request is paid for and on disk before anything else is done."""
+
+    key: str
+    most: Tokens
+    about: Mapping[str, Any]
+    exchanges: Exchanges
+    spending: Spending
+
+    def sending(self) -> None:
+        self.spending.reserve(self.most)
+        self.exchanges.sending(self.key, self.about, self.most)
+
+    def failed(self, reason: str, billed: Tokens | None) -> None:
+        self.spending.settle(self.most, billed)
+        self.exchanges.failed(self.key, reason, billed)
+
+    def answered(self, reply: JudgeReply) -> None:
+        self.spending.settle(self.most, reply.tokens)
+        self.exchanges.answered(self.key, self.about, reply)
+
+
+def _ask_missing(missing: Mapping[str, Request], desk: _Desk) -> None:
     """On the first failure nothing new is sent; what is under way is awaited and kept."""
-    pool = ThreadPoolExecutor(min(concurrency, len(missing)))
+    concurrency = min(desk.config.concurrency, len(missing))
+    pool = ThreadPoolExecutor(concurrency)
     futures: set[Future[None]] = set()
     try:
         with console.progress("judging", len(missing)) as advance:
@@ -111,12 +135,18 @@ def _tell_progress(before: int, after: int, total: int, usd: float | None) -> No
         console.say(f"judge: {after} of {total} replies{spent}")
 
 
-def _announce(missing: int, known: int, config: JudgeConfig) -> None:
+def _announce(config: JudgeConfig, *, missing: int, known: int, interrupted: int) -> None:
     kept = f", {known} known from before" if known else ""
     console.say(f"judge {console.safe(config.model)}: {missing} questions{kept}")
+    if interrupted:
+        console.warn(
+            f"judge: requests under way when an earlier run was killed: {interrupted}. They may have been paid for and "
+            "are not sent again; they count as paid in full and as without a verdict. "
+            "To send them again: eval.judge.interrupted=resend"
+        )
 
 
 def _key(config: JudgeConfig, request: Request) -> str:
     """All that the reply depends on."""
-    parts = [config.base_url, config.model, config.max_reply_tokens, list(request.messages)]
+    parts = [config.base_url, config.model, config.max_reply_tokens, config.temperature, list(request.messages)]
     return hash_value(parts)[:32]

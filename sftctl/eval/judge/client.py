@@ -2,18 +2,19 @@
 
 import os
 import random
+import re
 import threading
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from typing import Any, Self
+from typing import Any, Protocol, Self
 
 import httpx
 
 from sftctl import console
 from sftctl.errors import EnvironmentProblem
 from sftctl.eval.judge.config import JudgeConfig
+from sftctl.eval.judge.reply import JudgeReply, Tokens
 
 _FIRST_DELAY_SECONDS = 0.5
 _LONGEST_DELAY_SECONDS = 60.0
@@ -21,26 +22,47 @@ _LONGEST_RETRY_AFTER_SECONDS = 600.0
 _PASSING = {408, 409, 425, 429}
 _REFUSED = {400, 413, 422}
 _SHOWN_CHARACTERS = 300
+_NEVER_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol)
+_SETTINGS = {
+    "max_tokens": "Set eval.judge.token_limit_field to max_completion_tokens.",
+    "max_completion_tokens": "Set eval.judge.token_limit_field to max_tokens.",
+    "temperature": "Set eval.judge.temperature to null.",
+}
+"""Fields that some models refuse, in the order in which their refusals name them, and what to set instead."""
 
 Messages = Sequence[Mapping[str, str]]
 
 
-@dataclass(frozen=True, slots=True)
-class JudgeReply:
-    """What the judge wrote, and what it read and wrote in tokens. `whole`: it ended by itself, not at a limit."""
+class Tries(Protocol):
+    """Told of each try of one request before it is made, and what came of it before anything else is done."""
 
-    text: str
-    whole: bool
-    input_tokens: int
-    output_tokens: int
+    @property
+    def key(self) -> str: ...
+
+    @property
+    def most(self) -> Tokens: ...
+
+    def sending(self) -> None: ...
+
+    def failed(self, reason: str, billed: Tokens | None) -> None: ...
+
+    def answered(self, reply: JudgeReply) -> None: ...
 
 
-class _Passing(Exception):
-    """A failure that another try may not meet. `wait_seconds` is what the server asked for."""
+class _Failure(Exception):
+    """A try without a usable reply. `billed`: what it may have cost; `answered`: the server has dealt with it."""
 
-    def __init__(self, reason: str, wait_seconds: float | None = None) -> None:
+    def __init__(
+        self, reason: str, *, wait_seconds: float | None = None, billed: Tokens | None = None, answered: bool = True
+    ) -> None:
         super().__init__(reason)
         self.wait_seconds = wait_seconds
+        self.billed = billed
+        self.answered = answered
+
+
+class _Refused(_Failure):
+    """No other try will fare better."""
 
 
 class ChatClient:
@@ -55,7 +77,12 @@ class ChatClient:
         self._url = f"{config.base_url.rstrip('/')}/chat/completions"
         headers = {"Authorization": f"Bearer {self._key}"} if self._key else {}
         # Redirects are not followed: they could carry the key to another host.
-        self._http = httpx.Client(headers=headers, timeout=config.timeout_seconds, follow_redirects=False)
+        self._http = httpx.Client(
+            headers=headers,
+            timeout=config.timeout_seconds,
+            follow_redirects=False,
+            limits=httpx.Limits(max_connections=config.concurrency),
+        )
 
     def __enter__(self) -> Self:
         return self
@@ -63,22 +90,21 @@ class ChatClient:
     def __exit__(self, *exception: object) -> None:
         self._http.close()
 
-    def ask(self, messages: Messages) -> JudgeReply | None:
+    def ask(self, messages: Messages, tries: Tries) -> JudgeReply | None:
         """None where the server refuses this very request (400, 413, 422). An empty reply is asked for again first.
 
         Raises EnvironmentProblem when it cannot be reached, refuses the key, or fails `max_attempts` times.
         """
-        reason = ""
+        reason, answers = "", 0
         for attempt in range(self._config.max_attempts):
             last = attempt + 1 == self._config.max_attempts
             try:
-                reply = self._try(messages)
-                # A judge that stays silent on one prompt has given no verdict there: no reason to end the run.
-                if last or reply is None or reply.text.strip():
-                    return reply
-                self._wait(attempt, None)
-            except _Passing as failure:
+                return self._try(messages, tries, answers, last=last)
+            except _Refused:
+                return None
+            except _Failure as failure:
                 reason = str(failure)
+                answers += failure.answered
                 if not last:
                     self._wait(attempt, failure.wait_seconds)
             if self._stop.is_set():
@@ -88,53 +114,73 @@ class ChatClient:
             "Verdicts so far are kept: run the same command again when it is up."
         )
 
-    def _try(self, messages: Messages) -> JudgeReply | None:
-        body = {
+    def _try(self, messages: Messages, tries: Tries, answers: int, *, last: bool) -> JudgeReply:
+        """`answers` to earlier tries were of no use: a server that knows this key must not repeat them."""
+        tries.sending()
+        try:
+            reply = self._read(self._post(messages, f"{tries.key}-{answers}", tries.most), messages, tries.most)
+            # A judge that stays silent on one prompt has given no verdict there: no reason to end the run.
+            if not last and not reply.text.strip():
+                raise _Failure("an empty reply", billed=reply.tokens)
+        except _Failure as failure:
+            tries.failed(str(failure), failure.billed)
+            raise
+        except EnvironmentProblem as problem:
+            tries.failed(str(problem), None)
+            raise
+        tries.answered(reply)
+        return reply
+
+    def _post(self, messages: Messages, idempotency_key: str, most: Tokens) -> httpx.Response:
+        body: dict[str, Any] = {
             "model": self._config.model,
             "messages": list(messages),
-            "temperature": 0,
-            "max_tokens": self._config.max_reply_tokens,
+            self._config.token_limit_field: self._config.max_reply_tokens,
         }
+        if self._config.temperature is not None:
+            body["temperature"] = self._config.temperature
         try:
-            response = self._http.post(self._url, json=body)
+            response = self._http.post(self._url, json=body, headers={"Idempotency-Key": idempotency_key})
         except httpx.TransportError as error:
+            billed = None if isinstance(error, _NEVER_SENT) else most
             # `from None`: a library's message might quote a header, and the header holds the key.
-            raise _Passing(self._hidden(f"{type(error).__name__}: {error}")) from None
+            raise _Failure(self._hidden(f"{type(error).__name__}: {error}"), billed=billed, answered=False) from None
         self._check_status(response)
-        if response.status_code in _REFUSED:
-            self._tell_refusal(response)
-            return None
-        return self._read(response, messages)
-
-    def _tell_refusal(self, response: httpx.Response) -> None:
-        """Once: where every request is refused, the server's words say what the judge does not take."""
-        if not self._told:
-            self._told = True
-            said = console.safe(self._hidden(response.text[:_SHOWN_CHARACTERS]).strip())
-            console.warn(f"the judge refuses a request (status {response.status_code}): {said or 'no reason given'}")
+        return response
 
     def _check_status(self, response: httpx.Response) -> None:
         status = response.status_code
-        if status == 200 or status in _REFUSED:
+        if status == 200:
             return
         if status in _PASSING or status >= 500:
-            raise _Passing(f"status {status}", _retry_after(response.headers.get("retry-after")))
+            raise _Failure(f"status {status}", wait_seconds=_retry_after(response.headers.get("retry-after")))
         said = self._hidden(response.text[:_SHOWN_CHARACTERS]).strip()
+        advice = _advice(said)
+        if status in _REFUSED and advice is None:
+            self._tell_refusal(status, said)
+            raise _Refused(f"status {status}")
         raise EnvironmentProblem(
-            f"{self._url}: status {status} for judge {self._config.model}. Check eval.judge.base_url, model and "
-            f"api_key_env. The server says: {said or 'nothing'}"
+            f"{self._url}: status {status} for judge {self._config.model}. "
+            f"{advice or 'Check eval.judge.base_url, model and api_key_env.'} The server says: {said or 'nothing'}"
         )
 
-    def _read(self, response: httpx.Response, messages: Messages) -> JudgeReply:
+    def _tell_refusal(self, status: int, said: str) -> None:
+        """Once: where every request is refused, the server's words say what the judge does not take."""
+        if not self._told:
+            self._told = True
+            said = console.safe(said)
+            console.warn(f"the judge refuses a request (status {status}): {said or 'no reason given'}")
+
+    def _read(self, response: httpx.Response, messages: Messages, most: Tokens) -> JudgeReply:
         try:
             document = response.json()
             choice = document["choices"][0]
             text = choice["message"]["content"] or ""
             usage = document.get("usage") or {}
         except (ValueError, LookupError, TypeError, AttributeError):
-            raise _Passing("a reply that is not a whole chat completion") from None
+            raise _Failure("a reply that is not a whole chat completion", billed=most, answered=False) from None
         if not isinstance(text, str):
-            raise _Passing("a reply that is not text")
+            raise _Failure("a reply that is not text", billed=most)
         return JudgeReply(
             text=self._hidden(text),
             whole=choice.get("finish_reason") != "length",
@@ -168,6 +214,17 @@ def _key(variable: str | None) -> str | None:
 def check_key(config: JudgeConfig) -> None:
     """Raises EnvironmentProblem, before anything is measured, where the key that the recipe names is not there."""
     _key(config.api_key_env)
+
+
+def _advice(said: str) -> str | None:
+    """What to set where the server does not support a field that we send; None where it says something else.
+
+    Only then: a prompt that is too long is refused with the same names, and says nothing of the other prompts.
+    """
+    if not re.search(r"unsupported|not support|deprecat|unrecogni[sz]ed|not permitted", said, re.IGNORECASE):
+        return None
+    named = re.search(r"\b(max_tokens|max_completion_tokens|temperature)\b", said)
+    return _SETTINGS[named[1]] if named else None
 
 
 def _retry_after(value: str | None) -> float | None:

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from sftctl.errors import EnvironmentProblem
 from sftctl.eval.judge.asking import Request, ask_all
 from sftctl.eval.judge.canaries import Trap, traps
-from sftctl.eval.judge.client import JudgeReply
 from sftctl.eval.judge.config import JudgeConfig
 from sftctl.eval.judge.contest import Contest, Contests
 from sftctl.eval.judge.grading import Graded, answers_to_grade, ask_for_grade, grade_figures, read_grade
@@ -22,7 +21,8 @@ from sftctl.eval.judge.pairwise import (
     reason_of,
     score_for_tuned,
 )
-from sftctl.eval.judge.result import Canary, Cost, Example, Grades, JudgeResult, SelfTest, Winner
+from sftctl.eval.judge.reply import JudgeReply, NoReply
+from sftctl.eval.judge.result import Canary, Cost, Example, Grades, JudgeResult, Reliability, SelfTest, Winner
 from sftctl.eval.judge.trust import agreement_with_humans, warnings_of
 from sftctl.eval.judge.win_rate import PromptVerdicts, bounded, reliability, win_rate
 from sftctl.run_dir import RunDir
@@ -31,6 +31,8 @@ _CHECKED_PROMPTS = 5
 """Prompts whose answers become canaries and meet themselves: 30 requests, whatever the size of the run."""
 
 _EXAMPLES = 5
+
+Outcome = JudgeReply | NoReply
 
 
 @dataclass(frozen=True)
@@ -67,9 +69,8 @@ def judge_contests(
     asked = ask_all(config, _requests(docket, seed), run_dir.judgements, random.Random(seed))
     heard = _heard(docket, asked.replies, 2 * len(contests.items))
     whole = any(pair.score is not None for pair in heard.verdicts)
-    unparsed = reliability(heard.verdicts, refused=0).unparsed_share
-    if not whole or unparsed > config.max_unparsed_share:
-        raise EnvironmentProblem(_unreadable(config, run_dir, unparsed))
+    if not whole or heard.reliability.unparsed_share > config.max_unparsed_share:
+        raise EnvironmentProblem(_unreadable(config, run_dir, heard.reliability))
     result = _result(config, contests, heard, asked.cost, seed)
     judged = Judged(result, heard.verdicts)
     agreement = agreement_with_humans(judged.winners(contests), votes)
@@ -80,18 +81,23 @@ def judge_contests(
 class _Heard:
     """The replies, cut apart as the docket was put together; `replies` are those on the contests."""
 
-    replies: Sequence[JudgeReply | None]
+    replies: Sequence[Outcome]
     verdicts: list[PromptVerdicts]
+    reliability: Reliability
     self_test: SelfTest
     canaries: tuple[Canary, ...]
     grades: tuple[Grades, ...]
 
 
-def _heard(docket: _Docket, replies: Sequence[JudgeReply | None], contests: int) -> _Heard:
+def _heard(docket: _Docket, replies: Sequence[Outcome], contests: int) -> _Heard:
     pairs, set_traps = len(docket.shown), len(docket.traps)
+    on_contests = replies[:contests]
+    verdicts = _by_prompt(on_contests)
+    refused, interrupted = on_contests.count(NoReply("refused")), on_contests.count(NoReply("interrupted"))
     return _Heard(
-        replies=replies[:contests],
-        verdicts=_by_prompt(replies[:contests]),
+        replies=on_contests,
+        verdicts=verdicts,
+        reliability=reliability(verdicts, refused=refused, interrupted=interrupted),
         self_test=_self_test(_by_prompt(replies[contests:pairs])),
         canaries=_canaries(docket.traps, replies[pairs : pairs + set_traps]),
         grades=_grades(docket.graded, replies[pairs + set_traps :]),
@@ -125,8 +131,8 @@ def _pair_request(kind: str, contest: Contest, order: Order, seed: int) -> Reque
     return Request(ask_for_verdict(Pairing(contest.task, first, second), nonce), about)
 
 
-def _by_prompt(replies: Sequence[JudgeReply | None]) -> list[PromptVerdicts]:
-    read = [None if reply is None else read_verdict(reply.text) for reply in replies]
+def _by_prompt(replies: Sequence[Outcome]) -> list[PromptVerdicts]:
+    read = [read_verdict(reply.text) for reply in replies]
     return [PromptVerdicts(first, second) for first, second in zip(read[0::2], read[1::2], strict=True)]
 
 
@@ -137,7 +143,6 @@ def _result(config: JudgeConfig, contests: Contests, heard: _Heard, cost: Cost, 
     own = [sum(map(len, contest.tuned)) for contest, _ in scored]
     others = [sum(map(len, contest.opponent)) for contest, _ in scored]
     fair = length_controlled_rate(scores, own, others, seed=seed)
-    trust = reliability(heard.verdicts, refused=list(heard.replies).count(None))
     return JudgeResult(
         judge=config.model,
         against=contests.against,
@@ -145,13 +150,13 @@ def _result(config: JudgeConfig, contests: Contests, heard: _Heard, cost: Cost, 
         win_rate=win_rate(scores, seed=seed),
         length_controlled=bounded(fair.rate, fair.interval, len(scores)),
         length_slope=fair.slope,
-        reliability=trust,
+        reliability=heard.reliability,
         self_test=heard.self_test,
         canaries=heard.canaries,
         grades=heard.grades,
         cost=cost,
         examples=_examples(contests, heard.verdicts, heard.replies),
-        warnings=warnings_of(trust, heard.self_test, heard.canaries),
+        warnings=warnings_of(heard.reliability, heard.self_test, heard.canaries),
     )
 
 
@@ -161,10 +166,10 @@ def _self_test(verdicts: Sequence[PromptVerdicts]) -> SelfTest:
     return SelfTest(win_rate=sum(scores) / len(scores) if scores else 0.5, ties=ties, verdicts=len(scores))
 
 
-def _canaries(set_traps: Sequence[Trap], replies: Sequence[JudgeReply | None]) -> tuple[Canary, ...]:
+def _canaries(set_traps: Sequence[Trap], replies: Sequence[Outcome]) -> tuple[Canary, ...]:
     outcomes: dict[str, list[bool]] = {}
     for trap, reply in zip(set_traps, replies, strict=True):
-        verdict = None if reply is None else read_verdict(reply.text)
+        verdict = read_verdict(reply.text)
         if verdict is not None:
             outcomes.setdefault(trap.name, []).append(score_for_tuned(verdict, trap.order) == 1)
     return tuple(
@@ -173,23 +178,19 @@ def _canaries(set_traps: Sequence[Trap], replies: Sequence[JudgeReply | None]) -
     )
 
 
-def _grades(graded: Sequence[Graded], replies: Sequence[JudgeReply | None]) -> tuple[Grades, ...]:
-    grades = [None if reply is None else read_grade(reply.text) for reply in replies]
-    return grade_figures(graded, grades) if graded else ()
+def _grades(graded: Sequence[Graded], replies: Sequence[Outcome]) -> tuple[Grades, ...]:
+    return grade_figures(graded, [read_grade(reply.text) for reply in replies]) if graded else ()
 
 
 def _examples(
-    contests: Contests, verdicts: Sequence[PromptVerdicts], replies: Sequence[JudgeReply | None]
+    contests: Contests, verdicts: Sequence[PromptVerdicts], replies: Sequence[Outcome]
 ) -> tuple[Example, ...]:
     """Prompts won and lost in both orders, with the reason given where the tuned answer was shown first."""
     found: dict[str, list[Example]] = {"tuned": [], "opponent": []}
     for number, (contest, pair) in enumerate(zip(contests.items, verdicts, strict=True)):
-        reply = replies[2 * number]
-        if pair.score not in (0.0, 1.0) or reply is None:
-            continue
         winner = _winner(pair.score)
-        if len(found[winner]) < _EXAMPLES:
-            found[winner].append(_example(contest, winner, reason_of(reply.text)))
+        if pair.score in (0.0, 1.0) and len(found[winner]) < _EXAMPLES:
+            found[winner].append(_example(contest, winner, reason_of(replies[2 * number].text)))
     return (*found["tuned"], *found["opponent"])
 
 
@@ -210,9 +211,12 @@ def _winner(score: float | None) -> Winner:
     return "tuned" if score > 0.5 else "opponent"
 
 
-def _unreadable(config: JudgeConfig, run_dir: RunDir, share: float) -> str:
-    return (
-        f"judge {config.model}: {share:.0%} of its replies hold no verdict, more than eval.judge.max_unparsed_share "
-        f"({config.max_unparsed_share:.0%}). Read {run_dir.judgements}; then take another judge, or raise "
-        "eval.judge.max_reply_tokens where replies are cut."
+def _unreadable(config: JudgeConfig, run_dir: RunDir, trust: Reliability) -> str:
+    said = (
+        f"judge {config.model}: {trust.unparsed_share:.0%} of its replies hold no verdict, more than "
+        f"eval.judge.max_unparsed_share ({config.max_unparsed_share:.0%}). Read {run_dir.judgements}; then take "
+        "another judge, or raise eval.judge.max_reply_tokens where replies are cut."
     )
+    if not trust.interrupted:
+        return said
+    return f"{said} {trust.interrupted} were under way when a run was killed: eval.judge.interrupted=resend asks again."

@@ -36,7 +36,8 @@ class Reliability(_Frozen):
     """Whether the verdicts say something about the answers.
 
     position_bias: (first - second) / (first + second) among verdicts for one side; 1 always names the answer shown
-    first. swap_consistency: prompts on which both orders name the same winner.
+    first. swap_consistency: prompts on which both orders name the same winner. Requests that were refused, or
+    interrupted (under way when a run was killed) are in the unparsed share.
     """
 
     position_bias: float
@@ -44,6 +45,7 @@ class Reliability(_Frozen):
     tie_share: float
     unparsed_share: float
     refused: int
+    interrupted: int = 0
 
 
 class SelfTest(_Frozen):
@@ -95,10 +97,15 @@ class Grades(_Frozen):
 
 
 class Cost(_Frozen):
-    """What the replies cost, those of earlier starts included; usd is null where no price was given."""
+    """What the replies cost, those of earlier starts included; usd is null where no price was given.
+
+    Every question is among the requests of this start, known from before, or interrupted: under way when an earlier
+    start was killed, and not sent again. `usd` holds the most that sends with an unknown end can have cost.
+    """
 
     requests: int
     from_cache: int
+    interrupted: int = 0
     input_tokens: int
     output_tokens: int
     usd: float | None

@@ -1,12 +1,13 @@
 """What judging costs, and the cap: no request is sent that could pass it."""
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from sftctl.errors import UsageError
-from sftctl.eval.judge.client import JudgeReply, Messages
+from sftctl.eval.judge.client import Messages
 from sftctl.eval.judge.config import JudgeConfig
+from sftctl.eval.judge.reply import Tokens
 
 
 @dataclass(frozen=True)
@@ -16,8 +17,8 @@ class Prices:
     input: float
     output: float
 
-    def of(self, input_tokens: float, output_tokens: float) -> float:
-        return (input_tokens * self.input + output_tokens * self.output) / 1e6
+    def of(self, tokens: Tokens) -> float:
+        return (tokens.input * self.input + tokens.output * self.output) / 1e6
 
 
 def prices_of(config: JudgeConfig) -> Prices | None:
@@ -26,16 +27,21 @@ def prices_of(config: JudgeConfig) -> Prices | None:
     return None if inward is None or outward is None else Prices(inward, outward)
 
 
-class Spending:
-    """Safe to use from several threads. Replies of earlier starts count: the cap is for the run."""
+def most_tokens(messages: Messages, max_reply_tokens: int) -> Tokens:
+    """What a request can come to. Two bytes a token is more than any common tokenizer needs on text."""
+    size = sum(len(message["content"].encode("utf-8", "replace")) for message in messages)
+    return Tokens(-(-size // 2), max_reply_tokens)
 
-    def __init__(self, config: JudgeConfig, paid: Sequence[JudgeReply]) -> None:
+
+class Spending:
+    """Safe to use from several threads. What earlier starts were `billed` counts: the cap is for the run."""
+
+    def __init__(self, config: JudgeConfig, billed: Iterable[Tokens]) -> None:
         self._prices = prices_of(config)
         self._cap = config.max_cost_usd
-        self._longest_reply = config.max_reply_tokens
         self._lock = threading.Lock()
         self._reserved = 0.0
-        self._spent = sum(self._cost(reply) for reply in paid)
+        self._spent = sum(map(self._cost, billed))
 
     @property
     def usd(self) -> float | None:
@@ -43,27 +49,22 @@ class Spending:
         with self._lock:
             return None if self._prices is None else self._spent
 
-    def reserve(self, messages: Messages) -> float:
+    def reserve(self, most: Tokens) -> None:
         """Set the most that a request can cost aside. Raises UsageError where that could pass the cap."""
-        if self._prices is None or self._cap is None:
-            return 0.0
-        # Two bytes a token is more than any common tokenizer needs on text; the reply may be as long as it is let.
-        most_tokens = sum(len(message["content"].encode("utf-8", "replace")) for message in messages) / 2
-        most = self._prices.of(most_tokens, self._longest_reply)
+        cost = self._cost(most)
         with self._lock:
-            if self._spent + self._reserved + most > self._cap:
+            if self._cap is not None and self._spent + self._reserved + cost > self._cap:
                 raise UsageError(
                     f"eval.judge.max_cost_usd: ${self._spent:.4f} of ${self._cap:g} is spent and one more request may "
-                    f"cost ${most:.4f}. Raise it, or lower max_prompts or max_reply_tokens. Replies so far are kept."
+                    f"cost ${cost:.4f}. Raise it, or lower max_prompts or max_reply_tokens. Replies so far are kept."
                 )
-            self._reserved += most
-        return most
+            self._reserved += cost
 
-    def settle(self, reserved: float, reply: JudgeReply | None) -> None:
+    def settle(self, most: Tokens, billed: Tokens | None) -> None:
         """Book what a request did cost in place of what was set aside."""
         with self._lock:
-            self._reserved -= reserved
-            self._spent += self._cost(reply) if reply is not None else 0.0
+            self._reserved -= self._cost(most)
+            self._spent += self._cost(billed) if billed is not None else 0.0
 
-    def _cost(self, reply: JudgeReply) -> float:
-        return self._prices.of(reply.input_tokens, reply.output_tokens) if self._prices is not None else 0.0
+    def _cost(self, tokens: Tokens) -> float:
+        return self._prices.of(tokens) if self._prices is not None else 0.0

@@ -70,7 +70,7 @@ def standard_error(values: Sequence[float]) -> float | None:
     return float(np.std(np.asarray(values, dtype=float), ddof=1) / math.sqrt(len(values)))
 
 
-def reliability(verdicts: Sequence[PromptVerdicts], refused: int) -> Reliability:
+def reliability(verdicts: Sequence[PromptVerdicts], *, refused: int, interrupted: int) -> Reliability:
     """Position bias over single verdicts, swap consistency over prompts with two; 0 where there is none to count."""
     single = [v for pair in verdicts for v in (pair.tuned_first, pair.tuned_second)]
     parsed = [verdict for verdict in single if verdict is not None]
@@ -83,4 +83,5 @@ def reliability(verdicts: Sequence[PromptVerdicts], refused: int) -> Reliability
         tie_share=parsed.count("tie") / len(parsed) if parsed else 0.0,
         unparsed_share=1 - len(parsed) / len(single) if single else 0.0,
         refused=refused,
+        interrupted=interrupted,
     )

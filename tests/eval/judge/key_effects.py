@@ -78,6 +78,16 @@ def _attempts(value: int, folder: Path) -> Any:
     return len(judge.seen)
 
 
+def _interrupted(value: str, folder: Path) -> Any:
+    """Requests of a second start, after one whose last reply a kill has torn."""
+    with serving(perfect) as judge:
+        config = JudgeConfig.model_validate({"base_url": judge.url, "model": "m", "interrupted": value})
+        judge_contests(config, _CONTESTS, RunDir(folder), 17, {})
+        journal = RunDir(folder).judgements
+        journal.write_bytes(journal.read_bytes()[:-5])
+        return judge_contests(config, _CONTESTS, RunDir(folder), 17, {}).result.cost.requests
+
+
 def _cost(name: str) -> Any:
     def observe(value: float, folder: Path) -> Any:
         prices = {"usd_per_million_input_tokens": 1.0, "usd_per_million_output_tokens": 1.0, name: value}
@@ -112,6 +122,13 @@ JUDGE_EFFECTS = [
         lambda v, folder: _judged(folder, max_reply_tokens=v)[0].seen[0]["max_tokens"],
     ),
     KeyEffect(
+        "eval.judge.token_limit_field",
+        "max_tokens",
+        "max_completion_tokens",
+        lambda v, folder: sorted(_judged(folder, token_limit_field=v)[0].seen[0]),
+    ),
+    KeyEffect("eval.judge.temperature", 0, None, lambda v, folder: sorted(_judged(folder, temperature=v)[0].seen[0])),
+    KeyEffect(
         "eval.judge.max_unparsed_share",
         0.1,
         0.2,
@@ -127,6 +144,7 @@ JUDGE_EFFECTS = [
         lambda v, folder: type(_judged(folder, _slow, timeout_seconds=v, concurrency=40)[1]).__name__,
     ),
     KeyEffect("eval.judge.max_attempts", 1, 2, _attempts),
+    KeyEffect("eval.judge.interrupted", "count", "resend", _interrupted),
     KeyEffect("eval.judge.usd_per_million_input_tokens", 1.0, 2.0, _cost("usd_per_million_input_tokens")),
     KeyEffect("eval.judge.usd_per_million_output_tokens", 1.0, 2.0, _cost("usd_per_million_output_tokens")),
     KeyEffect("eval.judge.max_cost_usd", 0.0001, 5.0, _cap),

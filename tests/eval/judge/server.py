@@ -4,7 +4,7 @@ import json
 import threading
 import time
 from collections.abc import Callable
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
@@ -25,11 +25,15 @@ class Answer:
 
 @dataclass
 class Judge:
-    """Requests as they arrived; `answers` makes the reply from the question and its number."""
+    """Requests as they arrived; `answers` makes the reply from the question and its number.
+
+    `served`: the content of each request that arrived whole and was not answered with an error: what a server bills.
+    """
 
     answers: Callable
     seen: list = field(default_factory=list)
-    answered: list = field(default_factory=list)
+    served: list = field(default_factory=list)
+    names: list = field(default_factory=list)
     keys: set = field(default_factory=set)
     busiest: int = 0
     busy: int = 0
@@ -45,11 +49,15 @@ def serving(answers, *, seconds=0.0):
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self):
-            body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+            content = self.rfile.read(int(self.headers["Content-Length"]))
+            if len(content) < int(self.headers["Content-Length"]):
+                return  # its sender was killed
+            body = json.loads(content)
             with judge.lock:
                 judge.seen.append(body)
                 number = len(judge.seen)
                 judge.keys.add(self.headers.get("Authorization"))
+                judge.names.append(self.headers["Idempotency-Key"])
                 judge.busy += 1
                 judge.busiest = max(judge.busiest, judge.busy)
             time.sleep(judge.seconds)
@@ -58,8 +66,12 @@ def serving(answers, *, seconds=0.0):
             content = answer.body if answer.text is None else _completion(answer)
             with judge.lock:
                 judge.busy -= 1
-                if answer.status == 200 and answer.text:
-                    judge.answered.append(json.dumps(body["messages"]))
+                if answer.status == 200:
+                    judge.served.append(json.dumps(body))
+            with suppress(ConnectionError):
+                self.send(answer, content)
+
+        def send(self, answer, content):
             self.send_response(answer.status)
             for name, value in answer.headers.items():
                 self.send_header(name, value)

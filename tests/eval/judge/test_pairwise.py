@@ -78,7 +78,7 @@ def test_a_judge_that_always_names_the_first_gives_one_half_and_full_bias():
     verdicts = [PromptVerdicts("A", "A")] * 30
     found = win_rate([pair.score for pair in verdicts], seed=1)
     assert (found.rate.value, found.rate.low, found.rate.high, found.even) == (0.5, 0.5, 0.5, 30)
-    trust = reliability(verdicts, refused=0)
+    trust = reliability(verdicts, refused=0, interrupted=0)
     assert (trust.position_bias, trust.swap_consistency) == (1.0, 0.0)
 
 
@@ -95,7 +95,7 @@ def test_scores_are_one_a_prompt_and_shares_count_single_verdicts():
     assert (found.won, found.even, found.lost, found.rate.value, found.rate.low) == (2, 1, 1, 0.5625, None)
     assert found.sign_test_p == 1.0  # 2 of 3: (1 + 3) / 8, two-sided
     assert found.standard_error == pytest.approx(math.sqrt((0.4375**2 + 0.5625**2 + 0.1875**2 + 0.0625**2) / 3 / 4))
-    trust = reliability(verdicts, refused=1)
+    trust = reliability(verdicts, refused=1, interrupted=0)
     assert trust.position_bias == pytest.approx((4 - 2) / 6)  # A, A, A, A against B, B
     assert trust.swap_consistency == 3 / 4
     assert trust.tie_share == 3 / 9
