@@ -70,18 +70,28 @@ def _whole(texts: Sequence[str | None], task: Task) -> Answers | None:
 
 
 def read_answers(path: str) -> dict[str, Answers]:
-    """A file's answers by id and by prompt; `answer` is a text, or a list with one for each turn."""
+    """A file's answers by id and by prompt; `answer` is a text, or a list with one for each turn.
+
+    MT-Bench's files of answers are read too: question_id, and choices[0].turns.
+    """
     if not Path(path).exists():
         raise MissingInput(f"eval.judge.against: there is no file {path}. It is base, reference, or a file of answers.")
     stored: dict[str, Answers] = {}
     for number, row in enumerate(read_values(path), start=1):
-        answer = next((row[name] for name in _ANSWERS if row.get(name)), None)
+        answer = next((row[name] for name in _ANSWERS if row.get(name)), None) or _first_choice(row)
         names = [str(row[name]).strip() for name in _NAMES if row.get(name) is not None]
-        if answer is None or not names:
+        if not answer or not names:
             raise DataUnusable(f"{path}: row {number} needs one of {', '.join(_NAMES)}, and an `answer`.")
         for name in names:
             stored[name] = _texts(answer)
     return stored
+
+
+def _first_choice(row: Mapping[str, Any]) -> Any:
+    match row.get("choices"):
+        case [{"turns": turns}, *_]:
+            return turns
+    return None
 
 
 def _texts(answer: Any) -> Answers:

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from sftctl.data.conversation import Conversation
-from sftctl.eval.judge.answering import collect
+from sftctl.errors import DataUnusable
+from sftctl.eval.judge.answering import collect, read_answers
 from sftctl.eval.judge.config import JudgeConfig
 from sftctl.eval.judge.contest import Task
 from sftctl.eval.judge.tasks import choose_tasks
@@ -70,6 +71,32 @@ def test_the_opponent_may_be_the_reference_or_a_file_and_tasks_without_both_are_
     path.write_text('{"id": "b", "answer": "by id"}\n{"prompt": "One.", "answer": ["by prompt"]}\n')
     against_file = collect(config(against=str(path)), tasks, echo)
     assert [c.opponent for c in against_file.items] == [("by prompt",), ("by id",)]
+
+
+def test_mt_benchs_own_files_of_questions_and_answers_meet_by_question_id(tmp_path):
+    questions, answers = tmp_path / "question.jsonl", tmp_path / "vicuna-13b.jsonl"
+    questions.write_text(
+        '{"question_id": 81, "category": "writing", "turns": ["One.", "Two."]}\n'
+        '{"question_id": 101, "category": "math", "turns": ["1+1?", "Double it."], "reference": ["2", "4"]}\n'
+    )
+    answers.write_text(
+        '{"question_id": 101, "model_id": "v", "choices": [{"index": 0, "turns": ["It is 2.", "4"]}], "tstamp": 1.5}\n'
+        '{"question_id": 81, "model_id": "v", "choices": [{"index": 0, "turns": ["A", "B"]}], "tstamp": 1.5}\n'
+    )
+    options = config(prompts=str(questions), against=str(answers))
+    contests = collect(options, choose_tasks(options, [], RunDir(tmp_path), 17), echo)
+    assert [(c.task.id, c.task.references, c.opponent) for c in contests.items] == [
+        ("81", (None, None), ("A", "B")),
+        ("101", ("2", "4"), ("It is 2.", "4")),
+    ]
+
+
+@pytest.mark.parametrize("choices", [[], [{}], "x", [{"turns": []}]])
+def test_a_file_of_answers_without_answers_is_refused(choices, tmp_path):
+    path = tmp_path / "a.jsonl"
+    path.write_text(json.dumps({"question_id": 81, "choices": choices}))
+    with pytest.raises(DataUnusable, match="row 1 needs one of"):
+        read_answers(str(path))
 
 
 @pytest.mark.skipif("SFTCTL_TEST_DATA" not in os.environ, reason="SFTCTL_TEST_DATA is not set")
