@@ -322,7 +322,8 @@ def _dry_run(session: Session, stages: Sequence[Stage]) -> Ending:
         recipe = session.recipe
         try:
             _require_inputs(session, "train")
-            planned = plan(with_builtin_paths(recipe.train), recipe.model, recipe.data, session.run_dir)
+            train, model, data = with_builtin_paths(recipe.train), recipe.model, recipe.data
+            planned = plan(train, model, data, session.run_dir, recipe.seed)
             document["plan"] = planned.model_dump(mode="json")
         except MissingInput as missing:
             console.say(f"no plan of the training yet: {missing}")

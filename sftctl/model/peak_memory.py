@@ -44,6 +44,11 @@ def device_memory_bytes(device: torch.device) -> int | None:
     return min((limit for limit in limits if limit is not None), default=None)
 
 
+def free_gpu_bytes(device: torch.device) -> int:
+    """What this process may still use of a GPU, or holds already, whatever others hold of it."""
+    return int(torch.cuda.mem_get_info(device)[0] + torch.cuda.memory_reserved(device))
+
+
 def _peak_bytes(device: torch.device) -> int:
     if device.type == "cuda":
         return int(torch.cuda.max_memory_allocated(device))

@@ -49,11 +49,12 @@ class Checkpoint:
 
 @dataclass(frozen=True)
 class Limits:
-    """How far to go."""
+    """How far to go: at most so many steps or seconds, on a sample of `rows` rows that begins with the longest."""
 
     steps: int
     seconds: float
     first_rows: int
+    rows: int
 
 
 @dataclass(frozen=True)
@@ -102,7 +103,8 @@ def rehearse(subject: Subject, scratch: Path, limits: Limits, before: Callable[[
     rehearsed = Subject(_shortened(recipe, limits), subject.data, subject.sample, subject.sample)
     full_plan, plan = _plan(subject, packing), _plan(rehearsed, packing)
     # As many micro-batches a step as the full run will have, so that a step takes as long.
-    most = max(full_plan.micro_batches_per_step, _micro_batches(rehearsed, limits, packing))
+    plan = _longest_first(plan, rehearsed, limits)
+    most = max(full_plan.micro_batches_per_step, plan.micro_batches_per_step)
     plan = plan.model_copy(update={"micro_batches_per_step": most})
     saved: list[Path] = []
     session = _session(scratch, saved)
@@ -163,14 +165,12 @@ def _plan(subject: Subject, packing: bool) -> Plan:
     return complete_plan(recipe.train, recipe.model, subject.data, subject.whole, seed=recipe.seed, packing=packing)
 
 
-def _micro_batches(subject: Subject, limits: Limits, packing: bool) -> int:
-    """Those that the sample needs when its longest rows come first."""
+def _longest_first(plan: Plan, subject: Subject, limits: Limits) -> Plan:
+    """The plan with the steps and micro-batches that the sample needs when its longest rows come first."""
     recipe = subject.recipe
-    scale = planning.scale_of(
-        subject.sample, pick_device(recipe.model), launch.processes(), first_rows=limits.first_rows
-    )
-    plan = planning.make_plan(recipe.train, recipe.model, scale, seed=recipe.seed, packing=packing)
-    return plan.micro_batches_per_step
+    device = pick_device(recipe.model)
+    scale = planning.scale_of(subject.sample, device, launch.processes(), first_rows=limits.first_rows)
+    return planning.with_steps(plan, scale, recipe.train.epochs, seed=recipe.seed)
 
 
 def _checkpoint(saved: list[Path], seconds: float) -> Checkpoint | None:

@@ -36,6 +36,7 @@ from sftctl.train import launch, planning
 from sftctl.train.assembly import Recipe
 from sftctl.train.config import TrainConfig
 from sftctl.train.inputs import Inputs, read_inputs, row_files
+from sftctl.train.plan import complete_plan
 
 _PREVIEWS = 3
 
@@ -75,8 +76,8 @@ def examine(config: SmokeTestConfig, recipe: Recipe, data: DataConfig, rows: Row
     began = time.perf_counter()
     rng = random.Random(recipe.seed)
     questions = asking.questions_of(config, recipe.model, data, rows, rng)
-    limits = _limits(config, recipe, rows.inputs)
-    sample = longest_first(rows.inputs.rows, limits.steps * recipe.train.batch_size, limits.first_rows, rng)
+    limits = _limits(config, recipe, data, rows.inputs)
+    sample = longest_first(rows.inputs.rows, limits.rows, limits.first_rows, rng)
     training = replace(rows.inputs.training, rows=sample)
     watched = _Watched(recipe.model, data, rows, questions)
     subject = Subject(recipe, data, replace(rows.inputs, training=training), rows.inputs)
@@ -128,15 +129,15 @@ class _Watched:
         self.own_template = compare_templates(model, self.model, self.rows.inputs.prepared, self.data, asked)
 
 
-def _limits(config: SmokeTestConfig, recipe: Recipe, inputs: Inputs) -> Limits:
+def _limits(config: SmokeTestConfig, recipe: Recipe, data: DataConfig, inputs: Inputs) -> Limits:
     """Never more steps than the run itself; the longest rows that one micro-batch holds come first."""
-    scale = planning.scale_of(inputs, pick_device(recipe.model), launch.processes())
     packing = recipe.train.packing is not False
-    full = planning.make_plan(recipe.train, recipe.model, scale, seed=recipe.seed, packing=packing)
-    rules = planning.batch_rules(recipe.train, scale, packing=packing)
-    longest = sorted(scale.lengths, reverse=True)[: recipe.train.batch_size]
+    full = complete_plan(recipe.train, recipe.model, data, inputs, seed=recipe.seed, packing=packing)
+    rules = planning.batch_rules(full, planning.scale_of(inputs, pick_device(recipe.model), full.processes))
+    longest = sorted((len(row.input_ids) for row in inputs.rows), reverse=True)[: full.batch_size]
     held = [total <= rules.budget for total in itertools.accumulate(longest if packing else [1] * len(longest))]
-    return Limits(min(config.steps, full.steps), 60 * config.time_limit_minutes, first_rows=max(1, sum(held)))
+    steps = min(config.steps, full.steps)
+    return Limits(steps, 60 * config.time_limit_minutes, max(1, sum(held)), rows=steps * full.batch_size)
 
 
 def _gather(

@@ -57,10 +57,15 @@ def _high_full_rate(now: Situation) -> Advice | None:
 
 def _unusual_batch(now: Situation) -> Advice | None:
     batch = now.plan.batch_size
-    if 8 <= batch <= 128:
+    # Plain text is commonly trained in steps of half a million tokens, however many documents that is.
+    if 8 <= batch <= 128 or (batch > 128 and now.data.train_on == "all_tokens"):
         return None
     why = "the gradient of few examples is noisy" if batch < 8 else "few, large steps learn less from the same rows"
-    return Advice(what=f"{batch} examples in a step", why=why, change="set train.batch_size between 8 and 128")
+    change = "set train.batch_size between 8 and 128"
+    if now.plan.batch_tokens is not None:
+        mean = now.plan.total_tokens / now.plan.rows
+        change = f"set train.batch_tokens between {round(8 * mean):,} and {round(128 * mean):,}".replace(",", "_")
+    return Advice(what=f"{batch} examples in a step", why=why, change=change)
 
 
 def _unscaled_rate(now: Situation) -> Advice | None:
@@ -111,10 +116,11 @@ def _nothing_watched(now: Situation) -> Advice | None:
 def _few_steps(now: Situation) -> Advice | None:
     if now.plan.steps >= 20:
         return None
+    key = "batch_size" if now.plan.batch_tokens is None else "batch_tokens"
     return Advice(
         what=f"{now.plan.steps} optimizer steps in all",
         why="a warm-up and a decay need some tens of steps",
-        change="lower train.batch_size, raise train.epochs, or add rows",
+        change=f"lower train.{key}, raise train.epochs, or add rows",
     )
 
 

@@ -21,7 +21,7 @@ from sftctl.tokenization.dataset import EncodedRow
 from sftctl.train import launch, planning
 from sftctl.train.anchors import Pull, pull_for
 from sftctl.train.arguments import sft_config
-from sftctl.train.batches import EpochBatches, epoch_batches
+from sftctl.train.batches import EpochBatches
 from sftctl.train.conductor import Conductor, Session, schedule_of
 from sftctl.train.config import TrainConfig
 from sftctl.train.guards import FiniteGuard, LearningGuard
@@ -78,11 +78,10 @@ def assemble(
     """A trainer with its callbacks; nothing has run yet. `first_rows` are read first, in their order."""
     device = pick_device(recipe.model)
     scale = planning.scale_of(inputs, device, plan.processes, first_rows=first_rows)
-    rules = planning.batch_rules(recipe.train, scale, packing=plan.packing)
 
     @functools.lru_cache(maxsize=2)
     def batches_of(epoch: int) -> EpochBatches:
-        return epoch_batches(scale.lengths, rules, recipe.seed, epoch, per_step=plan.micro_batches_per_step)
+        return planning.batches_of_epoch(plan, scale, recipe.seed, epoch)
 
     trainer = GuardedTrainer(
         model,

@@ -13,15 +13,17 @@ from sftctl.tokenization.packing import pack
 class BatchRules:
     """What shapes the batches.
 
-    `budget` is the tokens (packed) or, without packing, the rows that one device holds at once. The first
-    `first_rows` rows are read first in epoch 0, in their order; all else is shuffled.
+    `step` is what one optimizer step holds at most, over all devices: examples, or with `step_in_tokens` all tokens of
+    its examples. `budget` is the tokens (packed) or, without packing, the rows that one device holds at once. The
+    first `first_rows` rows are read first in epoch 0, in their order; all else is shuffled.
     """
 
-    batch_size: int
+    step: int
     budget: int
     packed: bool
     processes: int = 1
     first_rows: int = 0
+    step_in_tokens: bool = False
 
 
 @dataclass(frozen=True)
@@ -42,10 +44,12 @@ class EpochBatches:
         return [micro_batch for window in self.windows for micro_batch in window[process]]
 
 
-def epoch_batches(lengths: Sequence[int], rules: BatchRules, seed: int, epoch: int, *, per_step: int) -> EpochBatches:
-    """The micro-batches of one epoch; `per_step` comes from `micro_batches_per_step` and is the same in all epochs."""
+def epoch_batches(
+    lengths: Sequence[int], rules: BatchRules, seed: int, epoch: int, *, steps: int, per_step: int
+) -> EpochBatches:
+    """The micro-batches of one epoch; `steps` and `per_step`, from the two functions below, are those of all epochs."""
     windows = []
-    for rows in _windows(len(lengths), rules, seed, epoch):
+    for rows in _in_steps(_windows(lengths, rules, seed, epoch), steps):
         here = [lengths[row] for row in rows]
         groups = _spread(here, _groups(here, rules), per_step * rules.processes, rules)
         dealt = [[rows[i] for i in sorted(group)] for group in groups]
@@ -53,30 +57,51 @@ def epoch_batches(lengths: Sequence[int], rules: BatchRules, seed: int, epoch: i
     return EpochBatches(windows)
 
 
+def steps_per_epoch(lengths: Sequence[int], rules: BatchRules, seed: int, epochs: int) -> int:
+    """Optimizer steps of one pass: with steps of so many tokens, the most that any epoch of the run needs."""
+    if not rules.step_in_tokens:
+        return math.ceil(len(lengths) / rules.step)
+    return max(len(_windows(lengths, rules, seed, epoch)) for epoch in range(epochs))
+
+
 def micro_batches_per_step(lengths: Sequence[int], rules: BatchRules, seed: int, epochs: int) -> int:
     """The most micro-batches that any optimizer step of the run needs on one process."""
-    if not rules.packed:
-        return math.ceil(min(rules.batch_size, len(lengths)) / (rules.budget * rules.processes))
+    if not rules.packed and not rules.step_in_tokens:
+        return math.ceil(min(rules.step, len(lengths)) / (rules.budget * rules.processes))
     most = 1
     for epoch in range(epochs):
-        for rows in _windows(len(lengths), rules, seed, epoch):
+        for rows in _windows(lengths, rules, seed, epoch):
             groups = _groups([lengths[row] for row in rows], rules)
             most = max(most, math.ceil(len(groups) / rules.processes))
     return most
 
 
-def steps_per_epoch(rows: int, batch_size: int) -> int:
-    """Optimizer steps of one pass; the last may hold fewer rows."""
-    return math.ceil(rows / batch_size)
-
-
-def _windows(rows: int, rules: BatchRules, seed: int, epoch: int) -> list[list[int]]:
+def _windows(lengths: Sequence[int], rules: BatchRules, seed: int, epoch: int) -> list[list[int]]:
+    """The rows of each step: in the epoch's order, until the next one would not fit; the last may hold less."""
     first = rules.first_rows if epoch == 0 else 0
-    shuffled = list(range(first, rows))
+    shuffled = list(range(first, len(lengths)))
     digest = hashlib.sha256(f"order of epoch {epoch}, seed {seed}".encode()).digest()
     random.Random(digest).shuffle(shuffled)
-    order = [*range(first), *shuffled]
-    return [order[start : start + rules.batch_size] for start in range(0, rows, rules.batch_size)]
+    windows: list[list[int]] = []
+    room = 0
+    for row in [*range(first), *shuffled]:
+        size = lengths[row] if rules.step_in_tokens else 1
+        if size > room:
+            windows.append([])
+            room = rules.step
+        windows[-1].append(row)
+        room -= size
+    return windows
+
+
+def _in_steps(windows: list[list[int]], steps: int) -> list[list[int]]:
+    """Exactly `steps` windows: the one with the most rows is dealt as two, as often as needed."""
+    windows = list(windows)
+    while len(windows) < steps:
+        largest = max(range(len(windows)), key=lambda i: (len(windows[i]), -i))
+        half = len(windows[largest]) // 2
+        windows[largest : largest + 1] = [windows[largest][:half], windows[largest][half:]]
+    return windows
 
 
 def _groups(lengths: Sequence[int], rules: BatchRules) -> list[list[int]]:

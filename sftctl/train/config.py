@@ -3,16 +3,13 @@
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import Field, ValidationInfo, field_validator, model_validator
 
+from sftctl.section import Section
 from sftctl.train.extra import problem_with
 
 
-class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class EarlyStopping(_Section):
+class EarlyStopping(Section):
     """Stop when the held-out loss no longer falls."""
 
     patience: int = Field(
@@ -21,14 +18,14 @@ class EarlyStopping(_Section):
     min_delta: float = Field(0.0, ge=0, le=10, description="fall of the held-out loss, in nats per token, that counts")
 
 
-class L2Anchor(_Section):
+class L2Anchor(Section):
     """Pull every trained weight towards its value before training (L2-SP, Li et al. 2018)."""
 
     kind: Literal["l2sp"]
     strength: float = Field(0.01, gt=0, le=1e6, description="weight of half the squared distance to the base weights")
 
 
-class EwcAnchor(_Section):
+class EwcAnchor(Section):
     """Pull the weights that general rows need towards their value before training (Kirkpatrick et al. 2017)."""
 
     kind: Literal["ewc"]
@@ -38,7 +35,7 @@ class EwcAnchor(_Section):
     )
 
 
-class KlAnchor(_Section):
+class KlAnchor(Section):
     """Keep the next-token distribution on general rows close to the base model's (forward KL)."""
 
     kind: Literal["kl"]
@@ -49,14 +46,18 @@ class KlAnchor(_Section):
 Anchor = Annotated[L2Anchor | EwcAnchor | KlAnchor, Field(discriminator="kind")]
 
 
-class ForgettingBudget(_Section):
+class ForgettingBudget(Section):
     """How much of the general ability may be lost."""
 
     max_rise: float = Field(gt=0, le=20, description="allowed rise of the general held-out loss, in nats per token")
     action: Literal["warn", "stop"] = Field("warn", description="what happens when the rise is larger")
 
 
-class TrainConfig(_Section):
+DEFAULT_BATCH_SIZE = 32
+"""Examples in a step where the recipe states neither examples nor tokens."""
+
+
+class TrainConfig(Section):
     """How the model is trained. `auto` values are decided from method, data and device, and printed in the plan."""
 
     rows: Path | None = Field(None, description="training rows to use in place of the curated ones (JSONL of sftctl)")
@@ -66,7 +67,15 @@ class TrainConfig(_Section):
     learning_rate: Annotated[float, Field(gt=0, lt=1)] | Literal["auto"] = Field(
         "auto", description="peak learning rate; auto is 2e-5 for full and 2e-4 for adapters"
     )
-    batch_size: int = Field(32, ge=1, le=1_000_000, description="examples in one optimizer step, over all devices")
+    batch_size: int | None = Field(
+        None, ge=1, le=1_000_000, description="examples in one optimizer step, over all devices; null is 32"
+    )
+    batch_tokens: int | None = Field(
+        None,
+        ge=1,
+        le=1_000_000_000,
+        description="in place of batch_size: tokens of all examples in one optimizer step at most, over all devices",
+    )
     micro_batch: Annotated[int, Field(ge=1, le=4096)] | Literal["auto"] = Field(
         "auto", description="examples of max_length that one device holds at once; changes memory only"
     )
@@ -100,6 +109,13 @@ class TrainConfig(_Section):
     )
     gpu_hour_usd: float | None = Field(None, ge=0, le=1e6, description="price of one device for an hour, in US dollars")
     extra: dict[str, Any] = Field({}, description="further fields of TRL's SFTConfig, from the list in the reference")
+
+    @field_validator("batch_tokens")
+    @classmethod
+    def _in_place_of_batch_size(cls, value: int | None, others: ValidationInfo) -> int | None:
+        if value is not None and others.data.get("batch_size") is not None:
+            raise ValueError("it stands in place of `batch_size`, which is set too; remove one of the two")
+        return value
 
     @field_validator("extra")
     @classmethod

@@ -2,23 +2,25 @@
 
 from sftctl import console
 from sftctl.model.config import ModelConfig
-from sftctl.model.footprint import Batch, Size, Way, activation_bytes, size_of, static_memory, static_memory_on_cpu
+from sftctl.model.footprint import Batch, Size, activation_bytes, size_of, static_memory, static_memory_on_cpu
 from sftctl.model.loading import pick_device, pick_dtype
+from sftctl.model.peak_memory import free_gpu_bytes
 from sftctl.run_dir import RunDir
 from sftctl.tokenization.config import DataConfig
 from sftctl.train import launch, planning
 from sftctl.train.advice import Situation, advise
 from sftctl.train.config import TrainConfig
 from sftctl.train.inputs import Inputs, read_inputs
-from sftctl.train.precision import optimizer_for, with_fitting_dtype
+from sftctl.train.micro_batch import ON_CPU, Demand, room_on_gpu
+from sftctl.train.precision import optimizer_for, way_of, with_fitting_dtype
 from sftctl.train.result import Plan
 
 
-def plan(config: TrainConfig, model: ModelConfig, data: DataConfig, run_dir: RunDir) -> Plan:
+def plan(config: TrainConfig, model: ModelConfig, data: DataConfig, run_dir: RunDir, seed: int) -> Plan:
     """What `train` would do now, said and returned with its advice. Raises what reading the rows raises."""
     inputs = read_inputs(config, model, data, run_dir)
     packing = planning.packing_wanted(config, pick_device(model), inputs)
-    made = complete_plan(config, model, data, inputs, seed=0, packing=packing)
+    made = complete_plan(config, model, data, inputs, seed=seed, packing=packing)
     show(made)
     return made
 
@@ -29,10 +31,14 @@ def complete_plan(
     """Steps, batches, memory and advice. Raises UsageError where the optimizer could not move the weights."""
     device = pick_device(model)
     size = size_of(model)
-    made = planning.make_plan(
-        config, model, planning.scale_of(inputs, device, launch.processes()), seed=seed, packing=packing
-    )
     fitting = with_fitting_dtype(model, size, device)
+    scale = planning.scale_of(inputs, device, launch.processes())
+    room = ON_CPU
+    if device.type == "cuda":
+        share = scale.trained / sum(scale.lengths)
+        demand = Demand(size, way_of(fitting), share, planning.checkpointing(config, device))
+        room = room_on_gpu(demand, free_gpu_bytes(device))
+    made = planning.make_plan(config, model, scale, seed=seed, packing=packing, room=room)
     optimizer = optimizer_for(config, fitting, device, made.learning_rate)
     adapted = model.method != "full"
     sized = made.model_copy(
@@ -63,7 +69,7 @@ def _memory(made: Plan, model: ModelConfig, size: Size) -> dict[str, int]:
         static = static_memory_on_cpu(size, adapter_only=model.method != "full")
         bytes_per_value = 4
     else:
-        static = static_memory(size, _way(model))
+        static = static_memory(size, way_of(model))
         bytes_per_value = 2
     held = made.total_tokens / made.steps_per_epoch / made.micro_batches_per_step / made.processes
     tokens = made.micro_batch_tokens if held > made.micro_batch_tokens else round(max(held, made.longest))
@@ -75,12 +81,6 @@ def _memory(made: Plan, model: ModelConfig, size: Size) -> dict[str, int]:
         "optimizer": static.optimizer,
         "activations": activation_bytes(size, batch, bytes_per_value=bytes_per_value),
     }
-
-
-def _way(model: ModelConfig) -> Way:
-    if model.method != "full":
-        return model.method
-    return "full_bf16" if model.dtype == "bfloat16" else "full_fp32"
 
 
 def _in_units(count: int) -> str:

@@ -10,18 +10,17 @@ import torch
 from sftctl import console
 from sftctl.errors import UsageError
 from sftctl.model.config import ModelConfig
-from sftctl.train.batches import BatchRules, epoch_batches, micro_batches_per_step, steps_per_epoch
+from sftctl.train.batches import BatchRules, EpochBatches, epoch_batches, micro_batches_per_step, steps_per_epoch
 from sftctl.train.collate import trained_tokens
-from sftctl.train.config import TrainConfig
+from sftctl.train.config import DEFAULT_BATCH_SIZE, TrainConfig
 from sftctl.train.inputs import Inputs
+from sftctl.train.micro_batch import ON_CPU, Room
 from sftctl.train.packing_check import packing_difference, packing_tolerance
 from sftctl.train.result import Plan
 
 LEARNING_RATES = {"full": 2e-5, "lora": 2e-4, "qlora": 2e-4}
 _WORTH_PACKING = 0.25
 """On a CPU attention runs row by row in packed rows: below this share of padding, padded rows are faster."""
-
-_TOKENS_AT_ONCE = {"cpu": 2048, "cuda": 8192}
 
 
 @dataclass(frozen=True)
@@ -34,14 +33,11 @@ class Scale:
     held_out: int
     device: torch.device
     processes: int = 1
-    parameters: int = 0
-    trainable: int = 0
     first_rows: int = 0
 
 
-def scale_of(inputs: Inputs, device: torch.device, processes: int, model: Any = None, *, first_rows: int = 0) -> Scale:
-    """The figures of these inputs; with a model, its size too."""
-    weights = list(model.parameters()) if model is not None else []
+def scale_of(inputs: Inputs, device: torch.device, processes: int, *, first_rows: int = 0) -> Scale:
+    """The figures of these inputs."""
     return Scale(
         lengths=[len(row.input_ids) for row in inputs.rows],
         trained=sum(trained_tokens(row) for row in inputs.rows),
@@ -49,23 +45,22 @@ def scale_of(inputs: Inputs, device: torch.device, processes: int, model: Any = 
         held_out=len(inputs.held_out),
         device=device,
         processes=processes,
-        parameters=sum(weight.numel() for weight in weights),
-        trainable=sum(weight.numel() for weight in weights if weight.requires_grad),
         first_rows=first_rows,
     )
 
 
-def make_plan(config: TrainConfig, model: ModelConfig, scale: Scale, *, seed: int, packing: bool) -> Plan:
-    """Every `auto` decided."""
-    per_epoch = steps_per_epoch(len(scale.lengths), config.batch_size)
-    steps = max(1, math.ceil(round(per_epoch * config.epochs, 6)))
-    steps = min(steps, config.max_steps or steps)
-    rules = batch_rules(config, scale, packing=packing)
-    micro = micro_batches_per_step(scale.lengths, rules, seed, math.ceil(steps / per_epoch))
-    checkpointing = (
-        scale.device.type == "cuda" if config.gradient_checkpointing == "auto" else config.gradient_checkpointing
-    )
-    return Plan(
+def make_plan(
+    config: TrainConfig, model: ModelConfig, scale: Scale, *, seed: int, packing: bool, room: Room = ON_CPU
+) -> Plan:
+    """Every `auto` decided. Raises UsageError where a step cannot hold the longest row."""
+    longest = max(scale.lengths)
+    if config.batch_tokens is not None and config.batch_tokens < longest:
+        raise UsageError(
+            f"train.batch_tokens is {config.batch_tokens}, and the longest row has {longest} tokens. Set at least "
+            f"{longest}, or a lower data.max_length."
+        )
+    at_once = tokens_at_once(config, scale, room)
+    plan = Plan(
         method=model.method,
         device=str(scale.device),
         processes=scale.processes,
@@ -75,19 +70,59 @@ def make_plan(config: TrainConfig, model: ModelConfig, scale: Scale, *, seed: in
         trained_tokens=scale.trained,
         total_tokens=sum(scale.lengths),
         max_length=scale.max_length,
-        longest=max(scale.lengths),
+        longest=longest,
         packing=packing,
-        epochs=steps / per_epoch,
-        steps=steps,
-        steps_per_epoch=per_epoch,
-        batch_size=config.batch_size,
-        micro_batches_per_step=micro,
-        micro_batch_tokens=rules.budget if packing else rules.budget * scale.max_length,
+        epochs=config.epochs,
+        steps=1,
+        max_steps=config.max_steps,
+        steps_per_epoch=1,
+        batch_size=config.batch_size or DEFAULT_BATCH_SIZE,
+        batch_tokens=config.batch_tokens,
+        micro_batches_per_step=1,
+        micro_batch_tokens=at_once.tokens if packing else _rows_at_once(config, scale, at_once) * scale.max_length,
+        micro_batch_reason=at_once.why,
         learning_rate=LEARNING_RATES[model.method] if config.learning_rate == "auto" else config.learning_rate,
-        gradient_checkpointing=checkpointing,
-        parameters=scale.parameters,
-        trainable_parameters=scale.trainable,
+        gradient_checkpointing=checkpointing(config, scale.device),
     )
+    return with_steps(plan, scale, config.epochs, seed=seed)
+
+
+def with_steps(plan: Plan, scale: Scale, epochs: float, *, seed: int) -> Plan:
+    """The plan with the steps and micro-batches that these rows need in so many epochs, or in `max_steps` of them."""
+    rules = batch_rules(plan, scale)
+    passes = math.ceil(epochs)
+    if plan.max_steps is not None:
+        least_per_epoch = math.ceil((sum(scale.lengths) if rules.step_in_tokens else len(scale.lengths)) / rules.step)
+        passes = min(passes, math.ceil(plan.max_steps / least_per_epoch))
+    per_epoch = steps_per_epoch(scale.lengths, rules, seed, passes)
+    steps = max(1, math.ceil(round(per_epoch * epochs, 6)))
+    steps = min(steps, plan.max_steps or steps)
+    micro = micro_batches_per_step(scale.lengths, rules, seed, math.ceil(steps / per_epoch))
+    found: dict[str, Any] = {
+        "epochs": steps / per_epoch,
+        "steps": steps,
+        "steps_per_epoch": per_epoch,
+        "micro_batches_per_step": micro,
+    }
+    if plan.batch_tokens is not None:
+        found["batch_size"] = max(1, round(len(scale.lengths) / per_epoch))
+    return plan.model_copy(update=found)
+
+
+def checkpointing(config: TrainConfig, device: torch.device) -> bool:
+    """Whether activations are computed twice to hold fewer of them."""
+    return device.type == "cuda" if config.gradient_checkpointing == "auto" else config.gradient_checkpointing
+
+
+def tokens_at_once(config: TrainConfig, scale: Scale, room: Room) -> Room:
+    """The recipe's micro-batch, or what there is room for; one row is always held whole."""
+    longest = max(scale.lengths)
+    if config.micro_batch != "auto":
+        tokens = max(longest, config.micro_batch * scale.max_length)
+        return Room(tokens, f"train.micro_batch={config.micro_batch}")
+    if room.tokens >= longest:
+        return room
+    return Room(longest, room.why if room.tokens == 0 else f"the longest row; {room.tokens:,} are {room.why}")
 
 
 def decide_packing(config: TrainConfig, model: Any, inputs: Inputs) -> bool:
@@ -115,39 +150,67 @@ def packing_wanted(config: TrainConfig, device: torch.device, inputs: Inputs) ->
     return config.packing is not False
 
 
+def _rows_at_once(config: TrainConfig, scale: Scale, room: Room) -> int:
+    """Without packing."""
+    return config.micro_batch if config.micro_batch != "auto" else max(1, room.tokens // max(scale.lengths))
+
+
 def padding_share(config: TrainConfig, inputs: Inputs) -> float:
     """Share of padding in the first epoch, if rows of like length were padded together; 0 for rows of one length."""
     scale = scale_of(inputs, torch.device("cpu"), 1)
-    rules = batch_rules(config, scale, packing=False)
+    at_once = _rows_at_once(config, scale, tokens_at_once(config, scale, ON_CPU))
+    step = config.batch_tokens or config.batch_size or DEFAULT_BATCH_SIZE
+    rules = BatchRules(step, at_once, packed=False, step_in_tokens=config.batch_tokens is not None)
+    steps = steps_per_epoch(scale.lengths, rules, 0, 1)
     per_step = micro_batches_per_step(scale.lengths, rules, 0, 1)
     groups = [
         [scale.lengths[row] for row in group]
-        for window in epoch_batches(scale.lengths, rules, 0, 0, per_step=per_step).windows
+        for window in epoch_batches(scale.lengths, rules, 0, 0, steps=steps, per_step=per_step).windows
         for group in window[0]
         if group
     ]
     return 1 - sum(map(sum, groups)) / sum(len(group) * max(group) for group in groups)
 
 
-def batch_rules(config: TrainConfig, scale: Scale, *, packing: bool) -> BatchRules:
-    """The tokens, or rows, that one device holds at once."""
-    longest = max(scale.lengths)
-    if config.micro_batch != "auto":
-        tokens = config.micro_batch * scale.max_length
-        rows = config.micro_batch
-    else:
-        tokens = max(longest, _TOKENS_AT_ONCE.get(scale.device.type, 8192))
-        rows = max(1, tokens // longest)
+def batches_of_epoch(plan: Plan, scale: Scale, seed: int, epoch: int) -> EpochBatches:
+    """How the plan deals these rows in that epoch."""
+    rules = batch_rules(plan, scale)
+    steps, per_step = plan.steps_per_epoch, plan.micro_batches_per_step
+    return epoch_batches(scale.lengths, rules, seed, epoch, steps=steps, per_step=per_step)
+
+
+def batch_rules(plan: Plan, scale: Scale) -> BatchRules:
+    """The plan's steps and micro-batches, for these rows."""
     return BatchRules(
-        config.batch_size, max(tokens, longest) if packing else rows, packing, scale.processes, scale.first_rows
+        step=plan.batch_tokens or plan.batch_size,
+        budget=plan.micro_batch_tokens if plan.packing else plan.micro_batch_tokens // plan.max_length,
+        packed=plan.packing,
+        processes=scale.processes,
+        first_rows=scale.first_rows,
+        step_in_tokens=plan.batch_tokens is not None,
     )
 
 
 def in_words(plan: Plan) -> str:
     """The plan in one line."""
     packed = "packed" if plan.packing else "padded"
+    size = f"{plan.batch_size} examples"
+    if plan.batch_tokens is not None:
+        size = f"at most {plan.batch_tokens:,} tokens (about {size})"
     return (
-        f"{plan.rows:,} rows ({packed}), {plan.trained_tokens:,} trained tokens, {plan.steps} steps of "
-        f"{plan.batch_size} examples, learning rate {plan.learning_rate:g}, {plan.method}: "
-        f"{plan.trainable_parameters:,} of {plan.parameters:,} weights, on {plan.device}"
+        f"{plan.rows:,} rows ({packed}), {plan.trained_tokens:,} trained tokens, {plan.steps} steps of {size} "
+        f"({_what_ends(plan)}), learning rate {plan.learning_rate:g}, {plan.method}: "
+        f"{plan.trainable_parameters:,} of {plan.parameters:,} weights, on {plan.device}; at once on a device: "
+        f"{plan.micro_batch_tokens:,} tokens at most ({plan.micro_batch_reason}), "
+        f"{plan.micro_batches_per_step} times a step"
     )
+
+
+def _what_ends(plan: Plan) -> str:
+    """Which of the two limits rules."""
+    epochs = f"{plan.epochs:.3g} epoch{'' if plan.epochs == 1 else 's'}"
+    if plan.max_steps is None:
+        return epochs
+    if plan.steps < plan.max_steps:
+        return f"{epochs} end before max_steps {plan.max_steps}"
+    return f"max_steps {plan.max_steps} ends them after {epochs}"

@@ -7,7 +7,7 @@ import torch
 
 from sftctl.errors import EnvironmentProblem, UsageError
 from sftctl.model.config import ModelConfig
-from sftctl.model.footprint import Size, static_memory
+from sftctl.model.footprint import Size, Way, static_memory
 from sftctl.model.loading import pick_dtype
 from sftctl.model.peak_memory import device_memory_bytes
 from sftctl.train.config import TrainConfig
@@ -27,6 +27,13 @@ def with_fitting_dtype(model: ModelConfig, size: Size, device: torch.device) -> 
         return model
     fits = static_memory(size, "full_fp32").total < _SHARE_FOR_STATIC_MEMORY * memory
     return model if fits else model.model_copy(update={"dtype": "bfloat16"})
+
+
+def way_of(model: ModelConfig) -> Way:
+    """The method and precision as the memory formulas name them; `model` has its fitting dtype."""
+    if model.method != "full":
+        return model.method
+    return "full_bf16" if model.dtype == "bfloat16" else "full_fp32"
 
 
 def optimizer_for(config: TrainConfig, model: ModelConfig, device: torch.device, learning_rate: float) -> Optimizer:

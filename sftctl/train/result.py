@@ -44,14 +44,18 @@ class Plan(_Record):
     packing: bool
     epochs: float
     steps: int
+    max_steps: int | None = None
     steps_per_epoch: int
     batch_size: int
+    """Examples in a step; on average where the recipe states tokens."""
+    batch_tokens: int | None = None
     micro_batches_per_step: int
     micro_batch_tokens: int
+    micro_batch_reason: str = ""
     learning_rate: float
     gradient_checkpointing: bool
-    parameters: int
-    trainable_parameters: int
+    parameters: int = 0
+    trainable_parameters: int = 0
     memory_bytes: dict[str, int] = {}
     advice: tuple[Advice, ...] = ()
 

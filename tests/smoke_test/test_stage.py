@@ -8,6 +8,7 @@ from sftctl.model.config import ModelConfig
 from sftctl.run_dir import RunDir
 from sftctl.smoke_test.stage import smoke_test
 from sftctl.tokenization.config import DataConfig
+from sftctl.train.plan import plan
 
 
 def _verdicts(result):
@@ -43,6 +44,15 @@ def test_a_failed_check_is_exit_1_after_the_result_is_written(trial, tmp_path):
 def test_it_never_trains_longer_than_the_run_itself(trial, tmp_path):
     train = trial.train.model_copy(update={"max_steps": 6})
     assert dataclasses.replace(trial, train=train).examined(tmp_path).steps == 6
+
+
+def test_steps_of_tokens_are_rehearsed_and_forecast_as_they_will_be_run(trial, tmp_path):
+    train = trial.train.model_copy(update={"batch_size": None, "batch_tokens": 700, "epochs": 3})
+    config = trial.smoke_test.model_copy(update={"steps": 6})
+    result = dataclasses.replace(trial, train=train, smoke_test=config).examined(tmp_path)
+    planned = plan(train, trial.model, trial.data, RunDir(tmp_path), 17)
+    assert (result.steps, result.forecast.steps) == (6, planned.steps)
+    assert result.forecast.tokens == 3 * planned.total_tokens
 
 
 def test_the_time_limit_ends_the_steps_and_all_else_is_still_done(trial, tmp_path):

@@ -144,6 +144,7 @@ KEY_EFFECTS = [
     KeyEffect("train.max_steps", None, 3, _trainer_argument("max_steps", "max_steps")),
     KeyEffect("train.learning_rate", 1e-4, 2e-4, _trainer_argument("learning_rate", "learning_rate")),
     KeyEffect("train.batch_size", 8, 16, _trainer_argument("batch_size", "max_steps")),
+    KeyEffect("train.batch_tokens", 400, 800, _trainer_argument("batch_tokens", "max_steps")),
     KeyEffect("train.micro_batch", 1, 8, _trainer_argument("micro_batch", "gradient_accumulation_steps")),
     KeyEffect("train.warmup", 0.0, 0.2, _trainer_argument("warmup", "warmup_steps")),
     KeyEffect("train.schedule", "cosine", "linear", _trainer_argument("schedule", "lr_scheduler_type")),

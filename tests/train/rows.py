@@ -63,7 +63,7 @@ def trainer_for(config: TrainConfig, model: ModelConfig, inputs: Inputs, folder:
     """The real trainer on the real model; nothing has run yet, and nothing will be saved."""
     recipe = Recipe(config, model, seed)
     live = trainable_model(recipe, inputs)
-    scale = planning.scale_of(inputs, pick_device(model), 1, live)
+    scale = planning.scale_of(inputs, pick_device(model), 1)
     plan = planning.make_plan(config, model, scale, seed=seed, packing=bool(config.packing))
     session = Session(folder, lambda step, progress: None, MetricsLog(None), StopRequest(), Progress())
     return assemble(recipe, inputs, live, plan, session)

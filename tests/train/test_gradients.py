@@ -34,3 +34,14 @@ def test_gradient_checkpointing_does_not_change_the_gradient(inputs, one_by_one,
 def test_gradient_checkpointing_does_not_change_the_gradient_of_adapters(inputs, tmp_path):
     on, off = (gradients(short(gradient_checkpointing=on), LORA, inputs, tmp_path / str(on)) for on in (True, False))
     assert [relative_difference(a, b) for a, b in zip(on, off, strict=True)] == [0.0] * 3
+
+
+def test_steps_of_tokens_have_one_gradient_however_they_are_batched(inputs, tmp_path):
+    longest = max(len(row.input_ids) for row in inputs.rows)
+    steps = {"batch_size": None, "batch_tokens": 4 * longest}
+    apart, packed = (
+        gradients(short(packing=packing, micro_batch=micro, **steps), FULL, inputs, tmp_path)
+        for packing, micro in ((False, 1), (True, 2))
+    )
+    assert len(packed) == len(apart) > 3
+    assert max(relative_difference(a, b) for a, b in zip(packed, apart, strict=True)) < 1e-6

@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from pydantic import ValidationError
 
 from sftctl.data.conversation import to_jsonl
 from sftctl.errors import EnvironmentProblem, MissingInput, UsageError
@@ -14,7 +15,7 @@ from sftctl.train.inputs import read_inputs
 from sftctl.train.live import Now, cells
 from sftctl.train.monitor import Progress
 from sftctl.train.plan import plan
-from sftctl.train.planning import Scale, make_plan
+from sftctl.train.planning import Scale, in_words, make_plan
 from tests.train.rows import DATA, FULL, LORA, conversations, run_with_rows, short
 
 CPU = torch.device("cpu")
@@ -41,6 +42,40 @@ def test_steps_epochs_and_micro_batches_by_hand():
     assert planned(TrainConfig(max_steps=7)).steps == 7
 
 
+def test_steps_of_tokens_by_hand():
+    # 1,000 rows of 40 tokens, at most 1,300 tokens a step: 32 rows (1,280); 31 steps of 32 rows, and one of 8.
+    made = planned(TrainConfig(epochs=2, batch_tokens=1300, micro_batch=8))
+    assert (made.steps_per_epoch, made.steps, made.batch_size, made.batch_tokens) == (32, 64, 31, 1300)
+    assert made.micro_batches_per_step == 3
+    assert "64 steps of at most 1,300 tokens (about 31 examples) (2 epochs)" in in_words(made)
+
+
+def test_a_step_that_cannot_hold_the_longest_row_is_refused():
+    with pytest.raises(
+        UsageError, match=r"train\.batch_tokens is 39, and the longest row has 40 tokens\. Set at least 40"
+    ):
+        planned(TrainConfig(batch_tokens=39))
+
+
+def test_examples_and_tokens_together_are_refused_at_the_second_of_them():
+    with pytest.raises(ValidationError) as refused:
+        TrainConfig(batch_size=8, batch_tokens=4096)
+    assert [error["loc"] for error in refused.value.errors()] == [("batch_tokens",)]
+
+
+@pytest.mark.parametrize(
+    ("limits", "said"),
+    [
+        ({"epochs": 2}, "64 steps of 32 examples (2 epochs)"),
+        ({"epochs": 1}, "32 steps of 32 examples (1 epoch)"),
+        ({"epochs": 2, "max_steps": 500}, "64 steps of 32 examples (2 epochs end before max_steps 500)"),
+        ({"epochs": 2, "max_steps": 16}, "16 steps of 32 examples (max_steps 16 ends them after 0.5 epochs)"),
+    ],
+)
+def test_the_plan_says_which_limit_ends_the_run(limits, said):
+    assert said in in_words(planned(TrainConfig(**limits)))
+
+
 @pytest.mark.parametrize(("model", "rate"), [(FULL, 2e-5), (LORA, 2e-4)])
 def test_the_automatic_rate_depends_on_the_method(model, rate):
     assert planned(TrainConfig(), model).learning_rate == rate
@@ -64,6 +99,7 @@ def test_a_good_recipe_gets_no_advice():
         ({"learning_rate": 1e-4}, {}, "set train.learning_rate=2e-5"),
         ({"batch_size": 4}, {}, "set train.batch_size between 8 and 128"),
         ({"batch_size": 128}, {}, "try train.learning_rate=8e-05"),
+        ({"batch_tokens": 160}, {}, "set train.batch_tokens between 320 and 5_120"),
         ({}, {"data": DATA.model_copy(update={"max_length": 400})}, "set data.max_length=auto"),
         (
             {}, {"roles": ("domain",)},
@@ -104,7 +140,7 @@ def test_bfloat16_weights_use_stochastic_rounding_or_ask_for_it(monkeypatch):
 
 
 def test_a_dry_run_plans_without_weights(tmp_path):
-    made = plan(short(), FULL, DATA, run_with_rows(tmp_path / "run"))
+    made = plan(short(), FULL, DATA, run_with_rows(tmp_path / "run"), 17)
     assert (made.rows, made.steps, made.parameters) == (48, 6, made.trainable_parameters)
     assert (made.weights, made.optimizer, made.method) == ("float32", "adamw", "full")
     # Weights, gradients and two moments in float32.

@@ -135,6 +135,20 @@ def test_a_damaged_newest_checkpoint_leads_to_the_same_model(undisturbed, tmp_pa
     assert weights(run_dir.model) == weights(expected.model)
 
 
+@pytest.mark.slow
+def test_steps_of_tokens_go_on_in_the_middle_of_an_epoch_with_the_same_bits(tmp_path):
+    config = short(
+        epochs=2, batch_size=None, batch_tokens=300, micro_batch=2, evaluations_per_epoch=2, checkpoints_per_epoch=5
+    )
+    expected = run_with_rows(tmp_path / "undisturbed", rows=28, held_out=4, general=2)
+    assert finish(start(partial(train, config, FULL, DATA, expected, 17))) == 0
+    run_dir = copy_of(expected, tmp_path / "run")
+    work = partial(train, config, FULL, DATA, run_dir, 17)
+    assert kill_when(work, (run_dir.checkpoints / "checkpoint-3").exists, signal.SIGKILL) == -signal.SIGKILL
+    assert finish(start(work)) == 0
+    assert_same(run_dir, expected)
+
+
 def test_a_changed_recipe_is_refused_and_named(undisturbed, tmp_path):
     model, expected = undisturbed
     run_dir = copy_of(expected, tmp_path / "run")

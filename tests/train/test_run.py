@@ -56,6 +56,17 @@ def test_nothing_that_watches_changes_a_bit(tmp_path):
         assert torch.equal(a, b), name
 
 
+def test_steps_of_tokens_hold_every_row_once_an_epoch_and_never_more_tokens(tmp_path):
+    inputs = inputs_of(24, held_out=0, general=0)
+    total, longest = inputs.training.total_tokens, max(len(row.input_ids) for row in inputs.rows)
+    config = short(epochs=3, batch_size=None, batch_tokens=3 * longest, checkpoints_per_epoch=0)
+    assembled = trainer_for(config, FULL, inputs, tmp_path)
+    assembled.trainer.train()
+    tokens = assembled.conductor.step_tokens
+    assert len(tokens) == assembled.plan.steps == 3 * assembled.plan.steps_per_epoch
+    assert (sum(tokens), max(tokens) <= 3 * longest) == (3 * total, True)
+
+
 @pytest.fixture(scope="module")
 def overfitted(tmp_path_factory):
     """12 rows, many epochs at a high rate: the held-out loss falls, then rises."""

@@ -1,0 +1,55 @@
+"""How many tokens one device holds at once where the recipe leaves it open; it changes memory and speed alone."""
+
+from dataclasses import dataclass
+
+from sftctl.model.footprint import Batch, Size, Way, activation_bytes, static_memory
+
+MOST_TOKENS = 16_384
+"""Chosen, not measured: a GPU is busy with less, and a larger micro-batch would only raise the peak."""
+
+_USABLE_SHARE = 0.95
+"""Of the free memory; the allocator loses some to fragments."""
+
+_FORMULA_MARGIN = 1.25
+"""Activations are an estimate."""
+
+_ROUNDED_TO = 1024
+"""So that a little more or less free memory does not change the plan."""
+
+
+@dataclass(frozen=True)
+class Room:
+    """The most tokens in one micro-batch, and why that many."""
+
+    tokens: int
+    why: str
+
+
+ON_CPU = Room(2048, "fixed on a CPU")
+
+
+@dataclass(frozen=True)
+class Demand:
+    """What training holds on a device: weights and their like by `way`, and for each token its activations."""
+
+    size: Size
+    way: Way
+    trained_share: float
+    checkpointing: bool
+
+
+def room_on_gpu(demand: Demand, free_bytes: int) -> Room:
+    """The tokens whose activations fit beside weights, gradients and optimizer; 0 where not even those fit."""
+    static = static_memory(demand.size, demand.way).total
+    batch = Batch(_ROUNDED_TO, round(_ROUNDED_TO * demand.trained_share), demand.checkpointing)
+    bytes_per_token = _FORMULA_MARGIN * activation_bytes(demand.size, batch, bytes_per_value=2) / _ROUNDED_TO
+    left = _USABLE_SHARE * free_bytes - static
+    if left < bytes_per_token * _ROUNDED_TO:
+        return Room(0, f"the longest row alone: {_gib(static)} of {_gib(free_bytes)} go to weights and optimizer")
+    fitting = int(left / bytes_per_token) // _ROUNDED_TO * _ROUNDED_TO
+    why = f"{_gib(left)} of {_gib(free_bytes)} are left for {bytes_per_token / 2**20:.2f} MiB a token"
+    return Room(min(fitting, MOST_TOKENS), why if fitting < MOST_TOKENS else f"more would fit: {why}")
+
+
+def _gib(size: float) -> str:
+    return f"{size / 2**30:.1f} GiB"
