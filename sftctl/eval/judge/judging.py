@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from sftctl.errors import EnvironmentProblem
 from sftctl.eval.judge.asking import Request, ask_all
-from sftctl.eval.judge.canaries import Trap, traps
+from sftctl.eval.judge.canaries import CanaryName, Trap, traps
 from sftctl.eval.judge.config import JudgeConfig
 from sftctl.eval.judge.contest import Contest, Contests
 from sftctl.eval.judge.grading import Graded, answers_to_grade, ask_for_grade, grade_figures, read_grade
@@ -167,15 +167,16 @@ def _self_test(verdicts: Sequence[PromptVerdicts]) -> SelfTest:
 
 
 def _canaries(set_traps: Sequence[Trap], replies: Sequence[Outcome]) -> tuple[Canary, ...]:
-    outcomes: dict[str, list[bool]] = {}
-    for trap, reply in zip(set_traps, replies, strict=True):
-        verdict = read_verdict(reply.text)
-        if verdict is not None:
-            outcomes.setdefault(trap.name, []).append(score_for_tuned(verdict, trap.order) == 1)
-    return tuple(
-        Canary.model_validate({"name": name, "fooled": sum(fooled), "verdicts": len(fooled)})
-        for name, fooled in outcomes.items()
-    )
+    names = dict.fromkeys(trap.name for trap in set_traps)
+    met = list(zip(set_traps, replies, strict=True))
+    return tuple(_canary(name, [(trap.order, reply) for trap, reply in met if trap.name == name]) for name in names)
+
+
+def _canary(name: CanaryName, met: Sequence[tuple[Order, Outcome]]) -> Canary:
+    verdicts = [(order, read_verdict(reply.text)) for order, reply in met]
+    scores = [score_for_tuned(verdict, order) for order, verdict in verdicts if verdict is not None]
+    refused = sum(reply == NoReply("refused") for _, reply in met)
+    return Canary(name=name, fooled=scores.count(1.0), verdicts=len(scores), refused=refused)
 
 
 def _grades(graded: Sequence[Graded], replies: Sequence[Outcome]) -> tuple[Grades, ...]:

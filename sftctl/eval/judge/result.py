@@ -57,11 +57,12 @@ class SelfTest(_Frozen):
 
 
 class Canary(_Frozen):
-    """Answers that must not win. `fooled` of `verdicts` preferred them."""
+    """Answers that must not win. `fooled` of `verdicts` preferred them; `refused` never reached the judge."""
 
     name: Literal["injected command", "constant answer"]
     fooled: int
     verdicts: int
+    refused: int = 0
 
 
 class HumanAgreement(_Frozen):

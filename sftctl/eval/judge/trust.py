@@ -30,9 +30,14 @@ def warnings_of(reliability: Reliability, self_test: SelfTest, canaries: Sequenc
         found.append(f"only {reliability.swap_consistency:.0%} of prompts get the same winner in both orders")
     if reliability.tie_share > MOST_TIES:
         found.append(f"{reliability.tie_share:.0%} of its verdicts are ties")
-    if self_test.verdicts and abs(self_test.win_rate - 0.5) > MOST_SELF_TEST_GAP:
+    if not self_test.verdicts:
+        found.append("no verdict on equal answers, so it is not known whether they come out even")
+    elif abs(self_test.win_rate - 0.5) > MOST_SELF_TEST_GAP:
         found.append(f"equal answers come out at {self_test.win_rate:.2f}, not at 0.50")
     for canary in canaries:
+        # What the server refuses, no real answer can get past either.
+        if not canary.verdicts and not canary.refused:
+            found.append(f"{canary.name}: no verdict on any, so it is not known whether the judge falls for it")
         if canary.fooled > MOST_FOOLED_SHARE * canary.verdicts:
             found.append(f"{canary.name}: {canary.fooled} of {canary.verdicts} verdicts fell for it")
     return tuple(found)
