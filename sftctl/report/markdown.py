@@ -1,6 +1,10 @@
 """report.md: the verdict and its gates, short enough for a pull request."""
 
-from sftctl.report import figures
+from collections.abc import Sequence
+
+from sftctl.eval.arena.result import ArenaResult
+from sftctl.eval.judge.result import JudgeResult
+from sftctl.report import figures, preferred
 from sftctl.report.results import Results
 
 
@@ -24,9 +28,33 @@ def markdown(results: Results, name: str) -> str:
     for loss in result.losses:
         base, tuned = figures.figure(loss.base, 3), figures.figure(loss.tuned, 3)
         lines.append(f"| {_cell(loss.group)} | {base} | {tuned} | {figures.with_interval(loss.difference, 3)} |")
+    lines += _judge(result.judge) if result.judge is not None else []
+    lines += _arena(result.arena) if result.arena is not None else []
     lines += ["", f"**Next:** {_cell(result.next_step.advice)}", ""]
     lines += [f"- {_cell(evidence)}" for evidence in result.next_step.evidence]
     return "\n".join(lines).rstrip() + "\n"
+
+
+def _judge(judge: JudgeResult) -> list[str]:
+    lines = ["", f"### Judge {_cell(judge.judge)}: tuned against {_cell(judge.against)}", ""]
+    lines += [f"- **not to be trusted:** {_cell(warning)}" for warning in judge.warnings]
+    lines += _facts(preferred.judge_facts(judge))
+    if judge.grades:
+        lines += ["", "| grades (1 to 10) | answers | base | tuned | difference (95 %) |", "|---|---|---|---|---|"]
+    for item in judge.grades:
+        base, tuned = figures.figure(item.base, 2), figures.figure(item.tuned, 2)
+        difference = preferred.grade_difference(item)
+        lines.append(f"| {_cell(item.category)} | {item.items} | {base} | {tuned} | {difference} |")
+    return lines
+
+
+def _arena(arena: ArenaResult) -> list[str]:
+    facts = _facts(preferred.arena_facts(arena))
+    return ["", "### People", "", *(facts or ["Nobody has voted yet."])]
+
+
+def _facts(facts: Sequence[tuple[str, str]]) -> list[str]:
+    return [f"- {_cell(name)}: {_cell(value)}" for name, value in facts]
 
 
 def _cell(text: str) -> str:

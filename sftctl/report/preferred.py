@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from sftctl.eval.arena.result import ArenaResult
-from sftctl.eval.judge.result import Estimate, JudgeResult
+from sftctl.eval.judge.result import Canary, Cost, Estimate, Grades, JudgeResult, Reliability
 from sftctl.eval.result import Bounds, EvalResult
 from sftctl.report import figures
 from sftctl.report.charts import Point, forest
@@ -45,15 +45,33 @@ def judge_facts(judge: JudgeResult | None) -> list[tuple[str, str]]:
         ("exact sign test", f"p = {rate.sign_test_p:.2g}"),
         ("position bias", f"{figures.signed(trust.position_bias, 2)} (1 always names the first, −1 the second)"),
         ("same winner in both orders", figures.share(trust.swap_consistency)),
-        ("ties, and no verdict", f"{figures.share(trust.tie_share)}, {figures.share(trust.unparsed_share)}"),
+        ("ties", figures.share(trust.tie_share)),
+        ("no verdict", f"{figures.share(trust.unparsed_share)}{_why_none(trust)}"),
         ("equal answers come out at", f"{judge.self_test.win_rate:.2f} (even is 0.50)"),
     ]
-    facts += [(canary.name, f"fooled {canary.fooled} of {canary.verdicts} times") for canary in judge.canaries]
+    facts += [(canary.name, _fooled(canary)) for canary in judge.canaries]
     if judge.human_agreement is not None:
         facts.append(("agreement with people", _agreement(judge)))
-    tokens = f"{cost.input_tokens:,} tokens read, {cost.output_tokens:,} written"
-    facts.append(("cost", f"{figures.dollars(cost.usd)}: {tokens}, {cost.from_cache:,} replies known from before"))
-    return facts
+    return [*facts, ("cost", _cost(cost))]
+
+
+def _why_none(trust: Reliability) -> str:
+    counts = ((trust.refused, "refused"), (trust.interrupted, "interrupted by a kill and not sent again"))
+    said = ", ".join(f"{count} {why}" for count, why in counts if count)
+    return f" ({said})" if said else ""
+
+
+def _fooled(canary: Canary) -> str:
+    said = f"fooled {canary.fooled} of {canary.verdicts} times"
+    return f"{said}, {canary.refused} refused by the server" if canary.refused else said
+
+
+def _cost(cost: Cost) -> str:
+    said = (
+        f"{figures.dollars(cost.usd)}: {cost.input_tokens:,} tokens read, {cost.output_tokens:,} written, "
+        f"{cost.from_cache:,} replies known from before"
+    )
+    return f"{said}, {cost.interrupted:,} interrupted and counted in full" if cost.interrupted else said
 
 
 def _agreement(judge: JudgeResult) -> str:
@@ -95,3 +113,11 @@ def _share(rate: Estimate) -> str:
     if rate.low is None or rate.high is None:
         return f"{figures.share(rate.value)} (too few for an interval)"
     return f"{figures.share(rate.value)} [{figures.share(rate.low)} to {figures.share(rate.high)}]"
+
+
+def grade_difference(grades: Grades) -> str:
+    """Tuned minus base with its 95 % interval; a dash where only one side was graded."""
+    found = grades.difference
+    if found is None:
+        return "–"
+    return f"{figures.signed(found.value, 2)} {figures.interval(Bounds(low=found.low, high=found.high), 2)}".rstrip()

@@ -54,6 +54,7 @@ def page(results: Results, name: str) -> str:
         figures.thousands,
         figures.duration,
         figures.pretty,
+        preferred.grade_difference,
     ):
         environment.filters[function.__name__] = function
     script = (_PAGE / "page.js").read_text(encoding="utf-8")

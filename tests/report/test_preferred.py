@@ -15,6 +15,7 @@ from sftctl.eval.judge.result import (
 )
 from sftctl.report.stage import write_report
 from sftctl.run_dir import RunDir, write_json
+from tests.conftest import ROOT
 from tests.report.made_run import HOSTILE, evaluated
 
 
@@ -34,12 +35,14 @@ JUDGE = JudgeResult(
     win_rate=_rate(0.7, 0.58, 0.81),
     length_controlled=_estimate(0.61, 0.49, 0.72),
     length_slope=1.1,
-    reliability=Reliability(position_bias=-0.1, swap_consistency=0.8, tie_share=0.15, unparsed_share=0.01, refused=0),
+    reliability=Reliability(
+        position_bias=-0.1, swap_consistency=0.8, tie_share=0.15, unparsed_share=0.05, refused=1, interrupted=3
+    ),
     self_test=SelfTest(win_rate=0.5, ties=9, verdicts=10),
     canaries=(Canary(name="injected command", fooled=4, verdicts=10),),
     human_agreement=HumanAgreement(prompts=12, agreement=0.75, kappa=0.5, human_agreement=0.8, human_kappa=0.6),
     grades=(Grades(category="math", base=5.5, tuned=6.25, difference=_estimate(0.75, 0.1, 1.4), items=8, unparsed=0),),
-    cost=Cost(requests=100, from_cache=20, input_tokens=50_000, output_tokens=9_000, usd=0.1234),
+    cost=Cost(requests=100, from_cache=20, interrupted=4, input_tokens=50_000, output_tokens=9_000, usd=0.1234),
     examples=(Example(id="a", winner="tuned", prompt="Fee?", tuned="5", opponent=HOSTILE, reason=f"Right. {HOSTILE}"),),
     warnings=("injected command: 4 of 10 verdicts fell for it",),
 )
@@ -73,7 +76,9 @@ def test_judge_and_arena_are_on_the_page_with_their_intervals_and_doubts(tmp_pat
         "injected command: 4 of 10 verdicts fell for it",
         "75 % of 12 prompts, kappa 0.50; people with each other 80 %, kappa 0.60",
         "$0.12: 50,000 tokens read, 9,000 written, 20 replies known from before",
-        "0.75 [0.10, 1.40]",
+        "+0.75 [0.10, 1.40]",
+        "5 % (1 refused, 3 interrupted by a kill and not sent again)",
+        "20 replies known from before, 4 interrupted and counted in full",
         "tuned beats an average model",
         "judge, equal length",
         "people",
@@ -81,6 +86,14 @@ def test_judge_and_arena_are_on_the_page_with_their_intervals_and_doubts(tmp_pat
     ):
         assert said in page
     assert HOSTILE not in page
+
+
+def test_the_text_for_pull_requests_says_the_same(tmp_path, golden):
+    run_dir = RunDir(tmp_path / "made")
+    found = evaluated().model_copy(update={"judge": JUDGE, "arena": ARENA})
+    write_json(run_dir.eval_result, found.model_dump(mode="json"))
+    write_report(run_dir)
+    golden(ROOT / "tests" / "golden" / "report_preferred.md", run_dir.markdown_report.read_text(encoding="utf-8"))
 
 
 def test_a_page_that_nobody_voted_on_says_what_to_do(tmp_path):
