@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from sftctl.eval.journal import Journal
+from sftctl.journal import Journal
 from sftctl.manifest import hash_value
 
 

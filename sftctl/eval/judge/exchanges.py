@@ -6,8 +6,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from sftctl.eval.journal import Journal
 from sftctl.eval.judge.reply import JudgeReply, Tokens
+from sftctl.journal import Journal
 
 
 class Exchanges:

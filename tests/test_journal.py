@@ -7,7 +7,7 @@ import os
 import pytest
 
 from sftctl.errors import StorageFailed
-from sftctl.eval.journal import Journal
+from sftctl.journal import Journal
 
 ENTRIES = [{"key": "a", "value": 1}, {"key": "b", "text": "line\nbreak, \u2028, é, \ud83d"}, {"key": "c"}]
 
