@@ -199,6 +199,7 @@ def _curate(session: Session) -> None:
 
 
 def _smoke_test(session: Session) -> None:
+    _refuse_device(session)
     from sftctl.smoke_test.stage import smoke_test
 
     recipe, run_dir = session.recipe, session.run_dir
@@ -211,18 +212,24 @@ def _train(session: Session) -> None:
     launch_line = use_one_gpu(session.command("train").removeprefix("sftctl "))
     if launch_line is not None:
         console.say(f"several GPUs are here, and one is used; for all of them: {launch_line}")
+    recipe, options = session.recipe, session.options
+    config, model, data = with_builtin_paths(recipe.train), recipe.model, recipe.data
+    if options.resume == "auto" and not options.overwrite:
+        from sftctl.train.resuming import refuse_changed
+
+        refuse_changed(config, model, data, session.run_dir, recipe.seed)
+    _refuse_device(session)
     from sftctl.train.stage import train
 
-    recipe, options = session.recipe, session.options
-    train(
-        with_builtin_paths(recipe.train),
-        recipe.model,
-        recipe.data,
-        session.run_dir,
-        recipe.seed,
-        resume=options.resume,
-        overwrite=options.overwrite,
-    )
+    resume, overwrite = options.resume, options.overwrite
+    train(config, model, data, session.run_dir, recipe.seed, resume=resume, overwrite=overwrite)
+
+
+def _refuse_device(session: Session) -> None:
+    """What this machine cannot train ends the command in the time that torch takes to load, not all else too."""
+    from sftctl.model.device import training_device
+
+    training_device(session.recipe.model)
 
 
 def _evaluate(session: Session) -> None:
@@ -317,6 +324,7 @@ def _dry_run(session: Session, stages: Sequence[Stage]) -> Ending:
         document["stages"][stage] = {"would": "skip" if skipped else "run", "reason": "" if skipped else why}
         runs_before += [] if skipped else [stage]
     if "train" in stages or "smoke-test" in stages:
+        _refuse_device(session)
         from sftctl.train.plan import plan
 
         recipe = session.recipe

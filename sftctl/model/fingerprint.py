@@ -8,6 +8,7 @@ from typing import Any
 from sftctl.manifest import hash_path, hash_value
 from sftctl.model import adapters, loading
 from sftctl.model.config import ModelConfig
+from sftctl.model.device import pick_device
 
 _WEIGHT_ENDINGS = (".safetensors", ".bin", ".json", ".jinja", ".model", ".txt")
 
@@ -30,7 +31,7 @@ def fingerprint(source: str, model: ModelConfig) -> str:
 
 
 def _settings(model: ModelConfig) -> dict[str, str]:
-    device = loading.pick_device(model)
+    device = pick_device(model)
     return {
         "dtype": str(loading.pick_dtype(model, device)),
         "device": device.type,

@@ -22,6 +22,7 @@ from sftctl.demo import paths
 from sftctl.errors import EnvironmentProblem, SftctlError, UsageError
 from sftctl.model import adapters, attention, quantization
 from sftctl.model.config import ModelConfig
+from sftctl.model.device import pick_device
 
 _NO_LIMIT = 10_000_000
 """Some tokenizers and configs state a huge length for "none"."""
@@ -37,16 +38,6 @@ def resolve_path(path: str) -> str:
     if path.startswith((".", "/", "~")):
         raise UsageError(f"model.path: there is no folder {path}. Give a folder with config.json, or a hub id.")
     return path
-
-
-def pick_device(config: ModelConfig) -> torch.device:
-    """The recipe's device; a GPU that is asked for and not there is an EnvironmentProblem, never a silent CPU."""
-    if config.device == "cuda" and not torch.cuda.is_available():
-        raise EnvironmentProblem(
-            "model.device is cuda, but torch sees no GPU. Check `nvidia-smi` and that torch is a CUDA build, "
-            "or set model.device=cpu."
-        )
-    return torch.device("cuda" if config.device != "cpu" and torch.cuda.is_available() else "cpu")
 
 
 def pick_dtype(config: ModelConfig, device: torch.device, *, training: bool = False) -> torch.dtype:

@@ -12,7 +12,7 @@ from safetensors import SafetensorError
 from transformers import TrainerCallback
 
 from sftctl.errors import SftctlError, StorageFailed
-from sftctl.model.loading import pick_device
+from sftctl.model.device import pick_device
 from sftctl.model.peak_memory import mark_memory
 from sftctl.run_dir import storage_errors
 from sftctl.tokenization.config import DataConfig

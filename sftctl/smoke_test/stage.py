@@ -14,8 +14,8 @@ from accelerate.utils import broadcast_object_list
 from sftctl.data.conversation import read_conversations
 from sftctl.errors import GateFailed
 from sftctl.model.config import ModelConfig
+from sftctl.model.device import pick_device
 from sftctl.model.footprint import size_of
-from sftctl.model.loading import pick_device
 from sftctl.run_dir import RunDir, write_json
 from sftctl.smoke_test import questions as asking
 from sftctl.smoke_test.checks.listing import run_checks
@@ -35,8 +35,9 @@ from sftctl.tokenization.config import DataConfig
 from sftctl.train import launch, planning
 from sftctl.train.assembly import Recipe
 from sftctl.train.config import TrainConfig
-from sftctl.train.inputs import Inputs, read_inputs, row_files
+from sftctl.train.inputs import Inputs, read_inputs
 from sftctl.train.plan import complete_plan
+from sftctl.train.row_files import row_files
 
 _PREVIEWS = 3
 

@@ -52,6 +52,8 @@ def sft_config(config: TrainConfig, plan: Plan, staging: Path, *, seed: int, dev
         "disable_tqdm": True,
         "report_to": list(config.report_to) or "none",
         "dataloader_pin_memory": device.type == "cuda",
+        # Every trainable tensor is seen to get a gradient: guards.LearningGuard.
+        "ddp_find_unused_parameters": False,
     }
     _require_trackers(config)
     settings |= optimizer_settings(plan.optimizer)

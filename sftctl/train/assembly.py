@@ -14,8 +14,9 @@ from accelerate.utils import gather_object
 from sftctl.errors import OutOfMemory
 from sftctl.model import adapters
 from sftctl.model.config import ModelConfig
+from sftctl.model.device import pick_device
 from sftctl.model.footprint import size_of
-from sftctl.model.loading import load_model, pick_device
+from sftctl.model.loading import load_model
 from sftctl.model.scoring import RowLoss, score_rows, token_weighted
 from sftctl.tokenization.dataset import EncodedRow
 from sftctl.train import launch, planning

@@ -74,6 +74,14 @@ def newest_whole(folder: Path) -> Checkpoint | None:
     return None
 
 
+def newest_manifest(folder: Path) -> Checkpoint | None:
+    """The last checkpoint whose manifest can be read, whatever became of its other files."""
+    for path in reversed(_by_step(folder)):
+        with contextlib.suppress(OSError, ValueError):
+            return Checkpoint(path, _read_manifest(path))
+    return None
+
+
 def at_step(folder: Path, step: int) -> Checkpoint | None:
     """The checkpoint of that step, if it is there and whole."""
     path = folder / f"{_PREFIX}{step}"

@@ -8,15 +8,16 @@ from pathlib import Path
 from sftctl.data.conversation import Conversation, read_conversations
 from sftctl.data.ingest import ingest
 from sftctl.data.source import Source
-from sftctl.errors import DataUnusable, MissingInput
-from sftctl.manifest import hash_path
+from sftctl.errors import DataUnusable
 from sftctl.model.config import ModelConfig
-from sftctl.model.loading import context_length, generation_stop_ids, load_tokenizer, pick_device
+from sftctl.model.device import training_device
+from sftctl.model.loading import context_length, generation_stop_ids, load_tokenizer
 from sftctl.run_dir import RunDir
 from sftctl.tokenization.config import DataConfig
 from sftctl.tokenization.dataset import EncodedDataset, EncodedRow, encode_dataset
 from sftctl.tokenization.prepare import Prepared, prepare_tokenizer
 from sftctl.train.config import TrainConfig
+from sftctl.train.row_files import row_files
 from sftctl.train.trainer import rows_without_trained_tokens
 
 
@@ -34,43 +35,12 @@ class Inputs:
         return self.training.rows
 
 
-@dataclass(frozen=True)
-class RowFiles:
-    """Where the rows of a run lie."""
-
-    training: Path
-    held_out: Path | None
-
-
-def row_files(config: TrainConfig, run_dir: RunDir) -> RowFiles:
-    """The recipe's own files, else those that curate left. Raises MissingInput with the command that makes them."""
-    if config.rows is not None:
-        for name, path in (("rows", config.rows), ("held_out", config.held_out)):
-            if path is not None and not path.is_file():
-                raise MissingInput(f"train.{name}: there is no file {path}.")
-        return RowFiles(config.rows, config.held_out)
-    if not run_dir.training_rows.is_file():
-        raise MissingInput(
-            f"{run_dir.training_rows} is missing: the rows are not curated yet. Run `sftctl curate` with this recipe, "
-            "or name ready rows with train.rows=FILE."
-        )
-    held_out = run_dir.held_out_rows
-    some = (
-        held_out.is_file() and held_out.stat().st_size > 0
-    )  # curate leaves an empty file where none were to be held out
-    return RowFiles(run_dir.training_rows, held_out if some else None)
-
-
 def read_inputs(config: TrainConfig, model: ModelConfig, data: DataConfig, run_dir: RunDir) -> Inputs:
     """Read, tokenise and mask both sets of rows."""
-    pick_device(model)  # a GPU that is asked for and not there ends the run before anything is read
+    training_device(model)  # a GPU that is asked for and not there ends the run before anything is read
     files = row_files(config, run_dir)
-    hashes = {"training rows": hash_path(files.training)}
-    held_out: list[Conversation] = []
-    if files.held_out is not None:
-        held_out = _conversations(files.held_out, "held-out")
-        hashes["held-out rows"] = hash_path(files.held_out)
-    return encode_inputs(model, data, _conversations(files.training, "rows"), held_out, hashes)
+    held_out = [] if files.held_out is None else _conversations(files.held_out, "held-out")
+    return encode_inputs(model, data, _conversations(files.training, "rows"), held_out, files.hashes())
 
 
 def _conversations(path: Path, name: str) -> list[Conversation]:

@@ -2,8 +2,9 @@
 
 from sftctl import console
 from sftctl.model.config import ModelConfig
+from sftctl.model.device import pick_device
 from sftctl.model.footprint import Batch, Size, activation_bytes, size_of, static_memory, static_memory_on_cpu
-from sftctl.model.loading import pick_device, pick_dtype
+from sftctl.model.loading import pick_dtype
 from sftctl.model.peak_memory import free_gpu_bytes
 from sftctl.run_dir import RunDir
 from sftctl.tokenization.config import DataConfig

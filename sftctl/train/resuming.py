@@ -10,6 +10,7 @@ from sftctl.tokenization.config import DataConfig
 from sftctl.train import checkpoints
 from sftctl.train.checkpoints import Checkpoint
 from sftctl.train.config import TrainConfig
+from sftctl.train.row_files import row_files
 
 # These change how a run is done or shown, never what it learns (micro batches: up to rounding).
 _FREE_TO_CHANGE = {"micro_batch", "gradient_checkpointing", "keep_checkpoints", "report_to", "gpu_hour_usd"}
@@ -31,11 +32,23 @@ def made_from(
     return {name: hash_value(value) for name, value in named.items()} | hashes
 
 
+def refuse_changed(config: TrainConfig, model: ModelConfig, data: DataConfig, run_dir: RunDir, seed: int) -> None:
+    """Raises ResumeRefused where the newest checkpoint was made otherwise; only its manifest is read."""
+    found = checkpoints.newest_manifest(run_dir.checkpoints)
+    if found is not None:
+        hashes = row_files(config, run_dir).hashes()
+        _refuse_changed(found, made_from(config, model, data, seed=seed, hashes=hashes))
+
+
 def checkpoint_to_resume(run_dir: RunDir, wanted: dict[str, str]) -> Checkpoint | None:
     """The newest whole checkpoint; None where there is none. Raises ResumeRefused, naming what changed."""
     checkpoint = checkpoints.newest_whole(run_dir.checkpoints)
-    if checkpoint is None:
-        return None
+    if checkpoint is not None:
+        _refuse_changed(checkpoint, wanted)
+    return checkpoint
+
+
+def _refuse_changed(checkpoint: Checkpoint, wanted: dict[str, str]) -> None:
     saved = checkpoint.manifest.made_from
     changed = sorted(name for name in saved.keys() | wanted.keys() if saved.get(name) != wanted.get(name))
     if changed:
@@ -43,4 +56,3 @@ def checkpoint_to_resume(run_dir: RunDir, wanted: dict[str, str]) -> Checkpoint 
             f"{checkpoint.path} was made with other values of {', '.join(changed)}. Undo the change to go on from "
             f"step {checkpoint.manifest.step}, or add --overwrite to start anew."
         )
-    return checkpoint

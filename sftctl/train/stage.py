@@ -9,7 +9,7 @@ import torch
 from sftctl import console
 from sftctl.errors import Interrupted
 from sftctl.model.config import ModelConfig
-from sftctl.model.loading import pick_device
+from sftctl.model.device import pick_device
 from sftctl.model.peak_memory import MemoryMark, mark_memory
 from sftctl.run_dir import RunDir, write_json
 from sftctl.tokenization.config import DataConfig

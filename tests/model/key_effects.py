@@ -13,7 +13,8 @@ from sftctl.errors import EnvironmentProblem
 from sftctl.model import adapters
 from sftctl.model.attention import implementation
 from sftctl.model.config import LoraConfig, ModelConfig
-from sftctl.model.loading import load_tokenizer, pick_device, pick_dtype, resolve_path
+from sftctl.model.device import pick_device
+from sftctl.model.loading import load_tokenizer, pick_dtype, resolve_path
 from sftctl.tokenization.config import DataConfig
 from sftctl.tokenization.prepare import prepare_tokenizer
 from sftctl.train import publishing

@@ -6,12 +6,12 @@ import torch
 from sftctl.errors import EnvironmentProblem, UsageError
 from sftctl.model.adapters import adapter_off, attach, merge
 from sftctl.model.config import LoraConfig, ModelConfig
+from sftctl.model.device import pick_device
 from sftctl.model.loading import (
     context_length,
     generation_stop_ids,
     load_model,
     load_tokenizer,
-    pick_device,
     pick_dtype,
     resolve_path,
 )

@@ -9,7 +9,7 @@ from transformers import TrainerCallback
 from sftctl.data.conversation import Conversation, content_hash, to_jsonl
 from sftctl.demo.paths import data_folder
 from sftctl.model.config import LoraConfig, ModelConfig
-from sftctl.model.loading import pick_device
+from sftctl.model.device import pick_device
 from sftctl.run_dir import RunDir
 from sftctl.tokenization.config import DataConfig
 from sftctl.train import planning
