@@ -9,7 +9,7 @@ import sys
 import traceback
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal, Protocol, runtime_checkable
 
 import typer
 
@@ -181,7 +181,11 @@ def schema() -> None:
     """JSON Schema of the recipe, for editors."""
     from sftctl.recipe import recipe_schema
 
-    typer.echo(recipe_schema(), nl=False)
+    def write() -> ExitCode:
+        typer.echo(recipe_schema(), nl=False)
+        return ExitCode.OK
+
+    raise typer.Exit(_guarded(write))
 
 
 @app.callback(invoke_without_command=True)
@@ -200,7 +204,21 @@ def main() -> None:
     gc.disable()
     # Pydantic would look through every installed package for plug-ins, which a recipe does not use.
     os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
-    app(prog_name="sftctl")
+    try:
+        app(prog_name="sftctl")
+    except SystemExit as ended:
+        # A command line that cannot be read never reaches a command; a pipeline that asked for JSON still gets it.
+        misuse = ended.__context__
+        if "--json" in sys.argv and isinstance(misuse, _CommandLineError):
+            _print_error("UsageError", ExitCode.USAGE, misuse.format_message())
+        raise
+
+
+@runtime_checkable
+class _CommandLineError(Protocol):
+    """What typer raises for an unknown option, a missing argument, a value out of its range."""
+
+    def format_message(self) -> str: ...
 
 
 def _execute(stages: "Sequence[Stage]", recipe: str, overrides: list[str] | None, options: "Options") -> None:

@@ -9,7 +9,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, ValidationError
 
 from sftctl.errors import StorageFailed
 from sftctl.run_dir import RunDir, write_json
@@ -71,9 +71,10 @@ def read_manifest(run_dir: RunDir) -> Manifest:
         return Manifest.model_validate_json(run_dir.manifest.read_bytes())
     except FileNotFoundError:
         return Manifest(sftctl=metadata.version("sftctl"))
-    except ValueError as error:
+    except ValidationError as error:
         raise StorageFailed(
-            f"{run_dir.manifest}: not a manifest that this version reads ({error}). Give the run another --run-dir."
+            f"{run_dir.manifest}: damaged, or written by another version of sftctl: {error.errors()[0]['msg']}. "
+            "Remove it and every stage runs again, or give the run another --run-dir."
         ) from error
 
 

@@ -15,6 +15,7 @@ from sftctl.errors import ExitCode, GateFailed, MissingInput, SftctlError, Stora
 from sftctl.manifest import Stage, StageState, new_record, record_stage, state_of
 from sftctl.model.use import how_to_use
 from sftctl.recipe import LoadedRecipe, Recipe, resolved_yaml
+from sftctl.recipe_files import require_files
 from sftctl.run_dir import RunDir, locked, write_text
 from sftctl.stage_inputs import STANDARD_INPUT, inputs_of, with_builtin_paths
 
@@ -66,8 +67,11 @@ class Ending:
 
 
 def open_session(loaded: LoadedRecipe, options: Options) -> Session:
-    """The command line's run directory goes before the recipe's."""
-    return Session(loaded, RunDir(options.run_dir or loaded.recipe.run_folder), options)
+    """The command line's run directory goes before the recipe's. Raises UsageError for one that is a file."""
+    root = options.run_dir or loaded.recipe.run_folder
+    if root.exists() and not root.is_dir():
+        raise UsageError(f"{root}: a file, and a run needs a folder. Give the run another --run-dir.")
+    return Session(loaded, RunDir(root), options)
 
 
 def run_stages(session: Session, stages: Sequence[Stage]) -> Ending:
@@ -76,6 +80,7 @@ def run_stages(session: Session, stages: Sequence[Stage]) -> Ending:
     Raises UsageError under a launcher where the command runs in one process, MissingInput, and what stages raise.
     """
     _refuse_launcher(stages)
+    require_files(session.loaded, stages, session.run_dir.root)
     if session.options.dry_run:
         return _dry_run(session, stages)
     main_process = os.environ.get("RANK", "0") == "0"

@@ -18,7 +18,7 @@ from sftctl.eval.config import EvalConfig
 from sftctl.model.config import ModelConfig
 from sftctl.recipe_document import Document, parse_document
 from sftctl.recipe_errors import Position, Problem, SourceText, recipe_error
-from sftctl.recipe_keys import accepts_null, explain
+from sftctl.recipe_keys import Locate, accepts_null, explain
 from sftctl.section import Section
 from sftctl.smoke_test.config import SmokeTestConfig
 from sftctl.tokenization.config import DataConfig
@@ -60,6 +60,8 @@ class LoadedRecipe:
     text: str
     argument: str
     overrides: tuple[str, ...]
+    locate: Locate
+    """Where the value at a path of keys stands, for errors that are found after reading."""
 
     def command(self, stage: str) -> str:
         """The command line that runs `stage` with this recipe."""
@@ -85,7 +87,7 @@ def load_recipe(argument: str, overrides: Sequence[str] = ()) -> LoadedRecipe:
         problems += explain(error, Recipe, document.value, overlay.locate)
     else:
         if not problems:
-            return LoadedRecipe(recipe=recipe, text=text, argument=argument, overrides=tuple(overrides))
+            return LoadedRecipe(recipe, text, argument, tuple(overrides), overlay.locate)
     raise recipe_error(problems)
 
 

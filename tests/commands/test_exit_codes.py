@@ -57,6 +57,43 @@ def test_2_for_a_recipe_with_an_unknown_key(folder):
     assert not (folder / "runs").exists()
 
 
+def test_2_for_a_file_that_is_not_there_before_anything_begins_and_in_a_dry_run_too(folder):
+    for extra in ((), ("--dry-run",)):
+        ran = sftctl("run", "recipe.yaml", "curate.sources.0.path=row.jsonl", *extra, cwd=folder)
+        assert ran.exit_code == 2
+        assert "command line:1:23: `curate.sources.path`: there is no file row.jsonl; did you mean rows.jsonl?" in (
+            ran.stderr
+        )
+    assert not (folder / "runs").exists()
+
+
+def test_2_for_a_command_line_that_cannot_be_read_as_json_where_that_was_asked_for(folder):
+    ran = sftctl("curate", "recipe.yaml", "--ovrwrite", "--json", cwd=folder)
+    assert ran.exit_code == 2
+    assert ran.document["error"] == {
+        "kind": "UsageError",
+        "exit_code": 2,
+        "message": "No such option: --ovrwrite (Possible options: --overwrite)",
+    }
+
+
+def test_2_for_a_run_directory_that_is_a_file(folder):
+    ran = sftctl("curate", "recipe.yaml", "--run-dir", "rows.jsonl", cwd=folder)
+    assert (ran.exit_code, ran.stderr) == (
+        2,
+        "error: rows.jsonl: a file, and a run needs a folder. Give the run another --run-dir.\n",
+    )
+
+
+def test_74_for_a_damaged_manifest_with_what_to_do(folder):
+    (folder / "runs/desk").mkdir(parents=True)
+    (folder / "runs/desk/manifest.json").write_text("{")
+    ran = sftctl("curate", "recipe.yaml", cwd=folder)
+    assert ran.exit_code == 74
+    assert ran.stderr.startswith("error: runs/desk/manifest.json: damaged, or written by another version of sftctl: ")
+    assert ran.stderr.endswith("Remove it and every stage runs again, or give the run another --run-dir.\n")
+
+
 def test_2_for_a_stage_whose_input_is_missing_with_the_command_to_run(folder):
     ran = sftctl("train", "recipe.yaml", "seed=3", cwd=folder)
     assert ran.exit_code == 2

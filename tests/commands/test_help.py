@@ -50,6 +50,7 @@ def test_schema_prints_json_and_version_one_line(tmp_path):
 
 
 def test_init_writes_a_recipe_that_is_valid_and_refuses_to_replace_one(tmp_path):
+    (tmp_path / "rows.jsonl").touch()
     made = sftctl("init", "--model", "builtin:tiny", "--data", "rows.jsonl", cwd=tmp_path)
     assert (made.exit_code, made.stdout) == (0, "recipe.yaml\n")
     plan = sftctl("run", "recipe.yaml", "--dry-run", "--json", cwd=tmp_path)

@@ -1,0 +1,68 @@
+import re
+
+import pytest
+
+from sftctl.errors import RecipeError
+from sftctl.recipe import Recipe, load_recipe
+from sftctl.recipe_files import DATA_KEYS, FILE_KEYS, MODEL_KEYS, require_files
+
+RECIPE = """\
+name: desk
+model: {path: models/tuned}
+curate:
+  sources:
+    - {name: desk, path: rows.jsonl}
+    - {name: hub, path: org/rows}
+  decontaminate: {benchmarks: [there.jsonl, bench.jsonl]}
+eval:
+  judge: {base_url: "http://localhost:1/v1", model: judge, against: answers/tuned.jsonl}
+"""
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "recipe.yaml").write_text(RECIPE, encoding="utf-8")
+    (tmp_path / "models" / "tuned2").mkdir(parents=True)
+    for name in ("rows.jsonl.gz", "there.jsonl"):
+        (tmp_path / name).touch()
+    return tmp_path
+
+
+def test_every_missing_file_is_named_at_once_with_its_place_and_a_like_name(folder):
+    with pytest.raises(RecipeError) as raised:
+        require_files(load_recipe("recipe.yaml"), ("curate", "smoke-test", "train", "eval"), folder / "runs/desk")
+    assert str(raised.value).splitlines()[1::3] == [
+        "recipe.yaml:2:15: `model.path`: there is no folder models/tuned; did you mean models/tuned2?",
+        "recipe.yaml:5:26: `curate.sources.path`: there is no file rows.jsonl; did you mean rows.jsonl.gz?",
+        "recipe.yaml:7:45: `curate.decontaminate.benchmarks`: there is no file bench.jsonl",
+        "recipe.yaml:9:69: `eval.judge.against`: there is no file answers/tuned.jsonl, and no folder answers"
+        f" in {folder}",
+    ]
+
+
+def test_a_stage_asks_for_its_own_files_alone(folder):
+    loaded = load_recipe("recipe.yaml", ["model.path=builtin:tiny"])
+    require_files(loaded, ("train",), folder / "runs/desk")
+    with pytest.raises(RecipeError, match=r"eval\.judge\.against"):
+        require_files(loaded, ("eval",), folder / "runs/desk")
+
+
+def test_what_the_run_may_still_make_is_not_asked_for(folder):
+    loaded = load_recipe("recipe.yaml", ["model.path=builtin:tiny", "eval.judge=null", "eval.tuned=runs/desk/model"])
+    require_files(loaded, ("eval",), folder / "runs/desk")
+    with pytest.raises(RecipeError, match=r"command line:1:12: `eval\.tuned`: there is no folder runs/desk/model"):
+        require_files(loaded, ("eval",), folder / "runs/other")
+
+
+def test_every_key_that_names_a_file_is_looked_for():
+    looked_for = {key.rpartition(".")[2] for key in (*FILE_KEYS, *DATA_KEYS, *MODEL_KEYS)}
+    schema = Recipe.model_json_schema()
+    named = {
+        name
+        for section in (schema, *schema["$defs"].values())
+        for name, key in section.get("properties", {}).items()
+        if re.search(r"\b(?:file of|file \(|files whose|folder with|local folder|path of)", key.get("description", ""))
+        or any(choice.get("format") == "path" for choice in (key, *key.get("anyOf", ())))
+    }
+    assert named - {"run_dir"} <= looked_for
