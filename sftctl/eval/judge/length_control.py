@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from sftctl.stats import MIN_BOOTSTRAP_ROWS, UNBOUNDED, Interval
+from sftctl.stats import MIN_BOOTSTRAP_ROWS, UNBOUNDED, Interval, wilson
 
 
 class SlopePrior(NamedTuple):
@@ -45,12 +45,17 @@ def length_controlled_rate(
     resamples: int = 500,
     prior: SlopePrior = PRIOR,
 ) -> LengthControlled:
-    """`scores` in 0..1, lengths in characters. The interval is a percentile bootstrap over prompts."""
+    """`scores` in 0..1, lengths in characters. The interval is a percentile bootstrap over prompts.
+
+    Where every prompt is won, or every one lost, no resample differs: there it is Wilson's, as for the raw rate.
+    """
     targets = np.asarray(scores, dtype=float)
     gap = _relative_gap(lengths, opponent_lengths)
     whole = np.ones((1, len(targets)))
     intercepts, slopes = _fit(targets, gap, whole, prior)
     rate, slope = float(_logistic(intercepts)[0]), float(slopes[0])
+    if set(scores) in ({0.0}, {1.0}):
+        return LengthControlled(rate, wilson(round(sum(scores)), len(scores)), slope)
     if len(targets) < MIN_BOOTSTRAP_ROWS or not resamples:
         return LengthControlled(rate, UNBOUNDED, slope)
     even = np.full(len(targets), 1 / len(targets))

@@ -130,9 +130,10 @@ def test_equal_lengths_leave_the_rate_and_longer_answers_lower_it():
     assert longer.rate < longer.interval.high
 
 
-def test_all_won_is_no_overflow():
+def test_all_won_is_no_overflow_and_no_certainty():
     found = length_controlled_rate([1.0] * 20, [50] * 20, [100] * 20, seed=0)
-    assert 0.99 < found.interval.low <= found.rate <= 1
+    assert 0.99 < found.rate <= 1
+    assert found.interval.low == pytest.approx(1 / (1 + 1.959964**2 / 20))  # Wilson, 20 of 20
 
 
 def test_kappas_by_hand():
