@@ -153,7 +153,9 @@ class ChatClient:
         if status == 200:
             return
         if status in _PASSING or status >= 500:
-            raise _Failure(f"status {status}", wait_seconds=_retry_after(response.headers.get("retry-after")))
+            wait_seconds = _retry_after(response.headers.get("retry-after"))
+            # 409: a former try under this Idempotency-Key is still at work; its answer is the one to wait for.
+            raise _Failure(f"status {status}", wait_seconds=wait_seconds, answered=status != 409)
         said = self._hidden(response.text[:_SHOWN_CHARACTERS]).strip()
         advice = _advice(said)
         if status in _REFUSED and advice is None:

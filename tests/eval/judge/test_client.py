@@ -61,11 +61,12 @@ def test_retry_after_is_waited_for(tmp_path):
     [
         (Answer(status=429), ("status 429", None), ["k-0", "k-1"]),
         (Answer(status=500), ("status 500", None), ["k-0", "k-1"]),
+        (Answer(status=409), ("status 409", None), ["k-0", "k-0"]),
         (Answer(""), ("an empty reply", Tokens(400, 100)), ["k-0", "k-1"]),
         (Answer("[[A]]", cut=True), ("RemoteProtocolError", Tries.most), ["k-0", "k-0"]),
         (Answer(body=b"{"), ("a reply that is not a whole chat completion", Tries.most), ["k-0", "k-0"]),
     ],
-    ids=["429", "500", "empty", "cut", "broken"],
+    ids=["429", "500", "409", "empty", "cut", "broken"],
 )
 def test_what_a_failed_try_may_have_cost_is_told_and_an_answer_that_was_not_seen_is_asked_for_by_name(
     trouble, told, names
