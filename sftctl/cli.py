@@ -39,7 +39,9 @@ QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="Print warnings
 VerboseOption = Annotated[bool, typer.Option("--verbose", help="Print details too.")]
 NoColorOption = Annotated[bool, typer.Option("--no-color", help="Print without colour.")]
 DryRunOption = Annotated[bool, typer.Option("--dry-run", help="Print the plan and advice; run nothing.")]
-OverwriteOption = Annotated[bool, typer.Option("--overwrite", help="Discard this stage's earlier results.")]
+OverwriteOption = Annotated[
+    bool, typer.Option("--overwrite", help="Run again from the start; paid replies of a judge are kept.")
+]
 ResumeOption = Annotated[
     Literal["auto", "never"], typer.Option("--resume", help="Continue from the newest intact checkpoint.")
 ]

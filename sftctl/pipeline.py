@@ -18,6 +18,7 @@ from sftctl.recipe import LoadedRecipe, Recipe, resolved_yaml
 from sftctl.recipe_files import require_files
 from sftctl.run_dir import RunDir, locked, write_text
 from sftctl.stage_inputs import STANDARD_INPUT, inputs_of, with_builtin_paths
+from sftctl.stage_outputs import forget_measurements, outputs_of, product_of, result_of
 
 if TYPE_CHECKING:
     from sftctl.tokenization.prepare import Prepared
@@ -114,6 +115,8 @@ def _run_or_skip(session: Session, stage: Stage, *, main_process: bool) -> Endin
     if main_process:
         write_text(session.run_dir.input_recipe, session.loaded.text)
         write_text(session.run_dir.resolved_recipe, resolved_yaml(session.recipe))
+        if session.options.overwrite:
+            forget_measurements(session.run_dir, stage)
     started = time.monotonic()
     failure = None
     try:
@@ -132,7 +135,7 @@ def _run_or_skip(session: Session, stage: Stage, *, main_process: bool) -> Endin
             passed=failure is None,
             seconds=time.monotonic() - started,
             inputs=inputs,
-            outputs=_outputs(session.run_dir, stage),
+            outputs=outputs_of(session.run_dir, stage),
         )
         record_stage(session.run_dir, stage, record)
         _write_report(session)
@@ -149,8 +152,8 @@ def _unchanged(session: Session, state: StageState, inputs: Mapping[str, str]) -
 def _ending(session: Session, stage: Stage, failure: GateFailed | None) -> Ending:
     if failure is not None:
         console.error(str(failure))
-    document = json.loads(_result(session.run_dir, stage).read_text(encoding="utf-8"))
-    product = _product(session.run_dir, stage)
+    document = json.loads(result_of(session.run_dir, stage).read_text(encoding="utf-8"))
+    product = product_of(session.run_dir, stage)
     return Ending(ExitCode.OK if failure is None else ExitCode.GATE_FAILED, str(product), document)
 
 
@@ -250,32 +253,6 @@ _RUNNERS: Mapping[Stage, Callable[[Session], None]] = {
     "train": _train,
     "eval": _evaluate,
 }
-
-
-def _outputs(run_dir: RunDir, stage: Stage) -> tuple[Path, ...]:
-    """What the stage leaves, to be hashed."""
-    rows = (run_dir.training_rows, run_dir.held_out_rows, run_dir.rejected_rows, run_dir.verdicts)
-    return {
-        "curate": (*rows, run_dir.curate_result),
-        "smoke-test": (run_dir.smoke_test_result,),
-        "train": (run_dir.model, run_dir.train_result),
-        "eval": (run_dir.eval_result,),
-    }[stage]
-
-
-def _result(run_dir: RunDir, stage: Stage) -> Path:
-    return _outputs(run_dir, stage)[-1]
-
-
-def _product(run_dir: RunDir, stage: Stage) -> Path:
-    """The one path that a pipeline wants to go on with."""
-    products: dict[Stage, Path] = {
-        "curate": run_dir.training_rows,
-        "smoke-test": run_dir.smoke_test_result,
-        "train": run_dir.model,
-        "eval": run_dir.report,
-    }
-    return products[stage]
 
 
 def _next_step(session: Session, stage: Stage) -> str:

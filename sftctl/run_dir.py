@@ -23,42 +23,52 @@ class RunDir:
 
     @property
     def input_recipe(self) -> Path:
+        """The recipe as it was given, before overrides."""
         return self.root / "recipe.input.yaml"
 
     @property
     def resolved_recipe(self) -> Path:
+        """Every key with the value in force; a recipe itself, for running the same again."""
         return self.root / "recipe.resolved.yaml"
 
     @property
     def manifest(self) -> Path:
+        """For each stage: when it ended, whether it passed, hashes of inputs and outputs, versions, seed, hardware."""
         return self.root / "manifest.json"
 
     @property
     def lock(self) -> Path:
+        """Held while a command writes; a holder that died holds nothing."""
         return self.root / "run.lock"
 
     @property
     def report(self) -> Path:
+        """The whole run on one page that needs no network; written after every stage."""
         return self.root / "report.html"
 
     @property
     def training_rows(self) -> Path:
+        """Rows to train on, one conversation a line, in TRL's conversational form with id, source and tags."""
         return self.root / "data" / "train.jsonl"
 
     @property
     def held_out_rows(self) -> Path:
+        """Rows kept from training before any filter; the same ones when the data grows."""
         return self.root / "data" / "held_out.jsonl"
 
     @property
     def rejected_rows(self) -> Path:
+        """Every row that was rejected, whole, with its reason."""
         return self.root / "data" / "rejected.jsonl"
 
     @property
     def verdicts(self) -> Path:
+        """One line for each row read: id, source, line, stage, verdict, flags, reason, score, matched id."""
         return self.root / "data" / "verdicts.parquet"
 
     @property
     def curate_result(self) -> Path:
+        """Counts by source and reason, mix, diversity before and after, samples to read."""
         return self.root / "data" / "curate.json"
 
     @property
@@ -68,6 +78,7 @@ class RunDir:
 
     @property
     def smoke_test_result(self) -> Path:
+        """Each check with verdict, evidence and advice; the forecast of the full run."""
         return self.root / "smoke_test" / "smoke_test.json"
 
     @property
@@ -77,38 +88,47 @@ class RunDir:
 
     @property
     def metrics(self) -> Path:
+        """One line for each optimizer step and each evaluation: loss, rate, gradient norm, tokens, memory."""
         return self.root / "logs" / "metrics.jsonl"
 
     @property
     def train_result(self) -> Path:
+        """How the run ended, at which step the best weights are, held-out losses, forecast beside actual."""
         return self.root / "logs" / "train.json"
 
     @property
     def log(self) -> Path:
+        """What the terminal showed, with times, and tracebacks; all commands of this run, one after another."""
         return self.root / "logs" / "run.log"
 
     @property
     def checkpoints(self) -> Path:
+        """Resumable checkpoints, each with hashes of its files."""
         return self.root / "checkpoints"
 
     @property
     def model(self) -> Path:
+        """The tuned model or adapter, whole: safetensors, tokenizer, generation settings, model card."""
         return self.root / "model"
 
     @property
     def eval_folder(self) -> Path:
+        """What eval measured, asked and answered."""
         return self.root / "eval"
 
     @property
     def eval_result(self) -> Path:
+        """The verdict, its gates, and every figure with its interval."""
         return self.root / "eval" / "eval.json"
 
     @property
     def markdown_report(self) -> Path:
+        """The report in short, for a pull request."""
         return self.root / "eval" / "report.md"
 
     @property
     def junit_report(self) -> Path:
+        """Checks and gates as JUnit XML, for CI."""
         return self.root / "eval" / "junit.xml"
 
     def generations(self, side: str) -> Path:
