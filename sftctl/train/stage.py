@@ -34,7 +34,7 @@ from sftctl.train.metrics import MetricsLog
 from sftctl.train.monitor import Progress
 from sftctl.train.outcome import Clock, cost_so_far, outcome_of, read_forecast
 from sftctl.train.plan import complete_plan, show
-from sftctl.train.result import TrainResult
+from sftctl.train.result import Plan, TrainResult
 from sftctl.train.resuming import checkpoint_to_resume, made_from
 from sftctl.train.signals import StopRequest, stop_on_signal
 
@@ -72,9 +72,11 @@ def train(  # noqa: PLR0913 - the face that every stage has, and the two ways to
     checkpoint = None if overwrite or resume == "never" else checkpoint_to_resume(run_dir, origin)
     clock = Clock(time.perf_counter(), checkpoint.manifest.progress.wall_seconds if checkpoint else 0.0)
     start = _Start(Recipe(config, model, seed), data, inputs, run_dir, origin, checkpoint, clock)
+    plan = _planned(start)
+    # Set here, as in the smoke test, so that forecast and actual count the same: what holds the model and its training.
     memory = mark_memory(pick_device(model))
     with stop_on_signal() as stop:
-        assembled = _assembled(start, stop, memory)
+        assembled = _assembled(start, plan, stop, memory)
         _run(assembled, start)
         if assembled.conductor.stopped_by_signal and not assembled.conductor.finished:
             name = stop.signal.name if stop.signal else "the time limit"
@@ -96,15 +98,21 @@ def _make_room(start: _Start) -> None:
     console.say(f"going on after step {found.manifest.step}, from {found.path}")
 
 
-def _assembled(start: _Start, stop: StopRequest, memory: MemoryMark) -> Assembled:
-    """Model, plan and trainer, with all that this start must write and remember."""
+def _planned(start: _Start, *, packing: bool | None = None) -> Plan:
+    """The plan as the rows suggest it; with `packing` where the self-test decided otherwise."""
     config, model = start.recipe.train, start.recipe.model
-    wanted = planning.packing_wanted(config, pick_device(model), start.inputs)
-    plan = complete_plan(config, model, start.data, start.inputs, seed=start.recipe.seed, packing=wanted)
+    if packing is None:
+        packing = planning.packing_wanted(config, pick_device(model), start.inputs)
+    return complete_plan(config, model, start.data, start.inputs, seed=start.recipe.seed, packing=packing)
+
+
+def _assembled(start: _Start, plan: Plan, stop: StopRequest, memory: MemoryMark) -> Assembled:
+    """Model and trainer, with all that this start must write and remember."""
+    config = start.recipe.train
     live = trainable_model(start.recipe, start.inputs)
     packing = planning.decide_packing(config, live, start.inputs)
-    if packing != wanted:
-        plan = complete_plan(config, model, start.data, start.inputs, seed=start.recipe.seed, packing=packing)
+    if packing != plan.packing:
+        plan = _planned(start, packing=packing)
     if not launch.rank():
         show(plan)
         _make_room(start)
