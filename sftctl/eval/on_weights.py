@@ -97,7 +97,7 @@ def tokenizer_of(sides: Sides, data: DataConfig) -> Prepared:
     return prepare_tokenizer(tokenizer, data, generation_stop_ids=stops)
 
 
-def _encoded(rows: Sequence[Conversation], bench: Bench, measured: Measured) -> list[EncodedRow]:
+def _encoded(rows: Sequence[Conversation], bench: Bench, measured: Measured) -> Sequence[EncodedRow]:
     if not rows:
         measured.miss("held-out loss", "there are no held-out rows")
         return []

@@ -47,7 +47,7 @@ class ResponseLosses:
             tokens[number] += loss.tokens
         return [total / count if count else math.nan for total, count in zip(nats, tokens, strict=True)]
 
-    def _encoded(self, rows: Sequence[Conversation]) -> list[EncodedRow]:
+    def _encoded(self, rows: Sequence[Conversation]) -> Sequence[EncodedRow]:
         try:
             return encode_dataset(rows, self._prepared, self._data, model_max_length=context_length(self._config)).rows
         except DataUnusable:

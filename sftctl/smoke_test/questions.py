@@ -16,6 +16,7 @@ from sftctl.smoke_test.evidence import PromptComparison, Reload
 from sftctl.smoke_test.rehearsal import Rehearsal
 from sftctl.smoke_test.sample import spread
 from sftctl.smoke_test.snapshot import Prompt, Questions
+from sftctl.tokenization.compact import trained_tokens_of
 from sftctl.tokenization.config import DataConfig
 from sftctl.tokenization.dataset import encode_prompts
 from sftctl.tokenization.rows import EncodedRow
@@ -38,7 +39,8 @@ def questions_of(
 ) -> Questions:
     """Rows and prompts drawn once; prompts are held-out ones, or training ones where none is held out."""
     held_out = spread(rows.inputs.held_out, config.held_out_rows, rng)
-    probe = spread([row for row in rows.inputs.rows if row.trained_tokens], config.probe_rows, rng)
+    trained = [place for place, count in enumerate(trained_tokens_of(rows.inputs.rows)) if count]
+    probe = [rows.inputs.rows[place] for place in spread(trained, config.probe_rows, rng)]
     limit = context_length(model)
     room = (limit or 10**9) - config.max_new_tokens
     prompts = [prompt for prompt in _prompts(held_out or probe, data, rows) if 0 < len(prompt.token_ids) <= room]

@@ -31,6 +31,7 @@ from sftctl.smoke_test.result import Answer, Check, SmokeTestResult
 from sftctl.smoke_test.sample import longest_first
 from sftctl.smoke_test.snapshot import Questions, Snapshot, take_snapshot
 from sftctl.smoke_test.telling import in_words, tell
+from sftctl.tokenization.compact import lengths_of
 from sftctl.tokenization.config import DataConfig
 from sftctl.train import launch, planning
 from sftctl.train.assembly import Recipe
@@ -135,7 +136,7 @@ def _limits(config: SmokeTestConfig, recipe: Recipe, data: DataConfig, inputs: I
     packing = recipe.train.packing is not False
     full = complete_plan(recipe.train, recipe.model, data, inputs, seed=recipe.seed, packing=packing)
     rules = planning.batch_rules(full, planning.scale_of(inputs, pick_device(recipe.model), full.processes))
-    longest = sorted((len(row.input_ids) for row in inputs.rows), reverse=True)[: full.batch_size]
+    longest = sorted(lengths_of(inputs.rows), reverse=True)[: full.batch_size]
     held = [total <= rules.budget for total in itertools.accumulate(longest if packing else [1] * len(longest))]
     steps = min(config.steps, full.steps)
     return Limits(steps, 60 * config.time_limit_minutes, max(1, sum(held)), rows=steps * full.batch_size)

@@ -2,12 +2,14 @@
 
 import sys
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import islice
 
 from sftctl.data.conversation import Conversation, Message
 from sftctl.errors import DataUnusable, GateFailed
 from sftctl.tokenization.batch import BatchEncoder
+from sftctl.tokenization.compact import CompactRows, lengths_of, trained_tokens_of
 from sftctl.tokenization.config import DataConfig
 from sftctl.tokenization.encode import Encoded
 from sftctl.tokenization.facts import TemplateFacts, probe_template
@@ -26,7 +28,7 @@ __all__ = ["EncodedDataset", "EncodedRow", "Refusal", "TemplateFacts", "encode_d
 class EncodedDataset:
     """All rows of a data set, in their order."""
 
-    rows: list[EncodedRow]
+    rows: Sequence[EncodedRow]
     refused: list[Refusal]
     facts: TemplateFacts
     max_length: int
@@ -35,15 +37,15 @@ class EncodedDataset:
 
     @property
     def trained_tokens(self) -> int:
-        return sum(row.trained_tokens for row in self.rows)
+        return sum(trained_tokens_of(self.rows))
 
     @property
     def total_tokens(self) -> int:
-        return sum(len(row.input_ids) for row in self.rows)
+        return sum(lengths_of(self.rows))
 
 
 def encode_dataset(
-    conversations: Sequence[Conversation],
+    conversations: Iterable[Conversation],
     prepared: Prepared,
     config: DataConfig,
     *,
@@ -58,13 +60,12 @@ def encode_dataset(
     encoder = row_encoder(prepared, config)
     overflow = Overflow(limit or sys.maxsize, config.on_overflow, encoder)
     building = _Building()
-    for first in range(0, len(conversations), _ROWS_AT_ONCE):
-        rows = [with_system_prompt(row, config.system_prompt) for row in conversations[first : first + _ROWS_AT_ONCE]]
-        results = encoder.encode([row.messages for row in rows], [row.tools for row in rows])
-        for row, result in zip(rows, results, strict=True):
-            building.add(row, result, overflow)
-    _check_dropped(building.refused, len(conversations), config)
-    longest = max((len(row.input_ids) for row in building.rows), default=0)
+    unread = iter(conversations)
+    while some := [with_system_prompt(row, config.system_prompt) for row in islice(unread, _ROWS_AT_ONCE)]:
+        results = encoder.encode([row.messages for row in some], [row.tools for row in some])
+        building.add(some, results, overflow)
+    _check_dropped(building.refused, building.seen, config)
+    longest = max(building.rows.lengths, default=0)
     return EncodedDataset(
         rows=building.rows,
         refused=building.refused,
@@ -89,23 +90,28 @@ def row_encoder(prepared: Prepared, config: DataConfig) -> BatchEncoder:
 class _Building:
     """What has been encoded so far."""
 
-    rows: list[EncodedRow] = field(default_factory=list)
+    rows: CompactRows = field(default_factory=CompactRows)
     refused: list[Refusal] = field(default_factory=list)
     shortened: list[str] = field(default_factory=list)
+    seen: int = 0
     turns: int = 0
     diverging_turns: int = 0
 
-    def add(self, row: Conversation, result: Encoded | MaskRefused, overflow: Overflow) -> None:
-        fitted = result if isinstance(result, MaskRefused) else overflow.fit(row, result)
-        if isinstance(fitted, MaskRefused):
-            self.refused.append(Refusal(row.id, row.source, fitted.reason, fitted.message))
-            return
-        self.rows.extend(fitted.rows)
-        if fitted.shortened:
-            self.shortened.append(row.id)
-        if not row.is_plain_text:
-            self.turns += len(fitted.encoded.spans)
-            self.diverging_turns += sum(span.diverges for span in fitted.encoded.spans)
+    def add(self, rows: Sequence[Conversation], results: Sequence[Encoded | MaskRefused], overflow: Overflow) -> None:
+        fitting: list[EncodedRow] = []
+        for row, result in zip(rows, results, strict=True):
+            fitted = result if isinstance(result, MaskRefused) else overflow.fit(row, result)
+            if isinstance(fitted, MaskRefused):
+                self.refused.append(Refusal(row.id, row.source, fitted.reason, fitted.message))
+                continue
+            fitting += fitted.rows
+            if fitted.shortened:
+                self.shortened.append(row.id)
+            if not row.is_plain_text:
+                self.turns += len(fitted.encoded.spans)
+                self.diverging_turns += sum(span.diverges for span in fitted.encoded.spans)
+        self.rows.extend(fitting)
+        self.seen += len(rows)
 
 
 def encode_prompts(

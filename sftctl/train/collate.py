@@ -49,8 +49,3 @@ def padded_batch(rows: Sequence[EncodedRow], pad_token_id: int) -> dict[str, tor
 def untrained(row: EncodedRow) -> EncodedRow:
     """The same row without a label: it fills an empty place and adds nothing to the loss."""
     return EncodedRow(row.id, row.source, row.role, row.input_ids, [NOT_TRAINED] * len(row.labels))
-
-
-def trained_tokens(row: EncodedRow) -> int:
-    """Tokens that the loss counts; the first one has no context and never counts."""
-    return row.trained_tokens - (row.labels[:1] not in ([NOT_TRAINED], []))

@@ -108,7 +108,9 @@ class TrainConfig(Section):
         (), description="trackers that also receive the metrics"
     )
     gpu_hour_usd: float | None = Field(None, ge=0, le=1e6, description="price of one device for an hour, in US dollars")
-    extra: dict[str, Any] = Field({}, description="further fields of TRL's SFTConfig, from the list in the reference")
+    extra: dict[str, Any] = Field(
+        {}, description="further fields of TRL's SFTConfig, from the list at the end of the recipe reference"
+    )
 
     @field_validator("batch_tokens")
     @classmethod

@@ -1,7 +1,7 @@
 """The rows of a run, read and tokenised."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,12 +13,12 @@ from sftctl.model.config import ModelConfig
 from sftctl.model.device import training_device
 from sftctl.model.loading import context_length, generation_stop_ids, load_tokenizer
 from sftctl.run_dir import RunDir
+from sftctl.tokenization.compact import counted_tokens_of
 from sftctl.tokenization.config import DataConfig
 from sftctl.tokenization.dataset import EncodedDataset, EncodedRow, encode_dataset
 from sftctl.tokenization.prepare import Prepared, prepare_tokenizer
 from sftctl.train.config import TrainConfig
 from sftctl.train.row_files import row_files
-from sftctl.train.trainer import rows_without_trained_tokens
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class Inputs:
     hashes: dict[str, str]
 
     @property
-    def rows(self) -> list[EncodedRow]:
+    def rows(self) -> Sequence[EncodedRow]:
         return self.training.rows
 
 
@@ -39,14 +39,14 @@ def read_inputs(config: TrainConfig, model: ModelConfig, data: DataConfig, run_d
     """Read, tokenise and mask both sets of rows."""
     training_device(model)  # a GPU that is asked for and not there ends the run before anything is read
     files = row_files(config, run_dir)
-    held_out = [] if files.held_out is None else _conversations(files.held_out, "held-out")
+    held_out = None if files.held_out is None else _conversations(files.held_out, "held-out")
     return encode_inputs(model, data, _conversations(files.training, "rows"), held_out, files.hashes())
 
 
-def _conversations(path: Path, name: str) -> list[Conversation]:
-    """Rows that sftctl wrote, as they are; any other file as a source of the recipe would be read."""
+def _conversations(path: Path, name: str) -> Iterable[Conversation]:
+    """Rows that sftctl wrote, one by one as they are; any other file as a source of the recipe would be read."""
     if _written_by_sftctl(path):
-        return list(read_conversations(path))
+        return read_conversations(path)
     return ingest([Source(name=name, path=str(path))]).conversations
 
 
@@ -62,8 +62,8 @@ def _written_by_sftctl(path: Path) -> bool:
 def encode_inputs(
     model: ModelConfig,
     data: DataConfig,
-    training: Sequence[Conversation],
-    held_out: Sequence[Conversation],
+    training: Iterable[Conversation],
+    held_out: Iterable[Conversation] | None,
     hashes: dict[str, str],
 ) -> Inputs:
     """Tokenise and mask; raises DataUnusable where nothing is left to train on."""
@@ -72,9 +72,10 @@ def encode_inputs(
     encoded = encode_dataset(training, prepared, data, model_max_length=limit)
     if not encoded.rows:
         raise DataUnusable("no training row is left after tokenising. Look at the curate report for the reasons.")
-    empty = rows_without_trained_tokens(encoded.rows)
+    empty = [place for place, count in enumerate(counted_tokens_of(encoded.rows)) if not count]
     if empty:
-        raise DataUnusable(f"{len(empty)} rows have no token to train on, such as {empty[0]}. Remove them.")
+        first = encoded.rows[empty[0]].id
+        raise DataUnusable(f"{len(empty)} rows have no token to train on, such as {first}. Remove them.")
     # Not cut to the longest training row: eval will measure these rows whole, too.
     watched = list(encode_dataset(held_out, prepared, data, model_max_length=limit).rows) if held_out else []
     return Inputs(prepared, encoded, watched, hashes)

@@ -7,6 +7,7 @@ from sftctl.model.footprint import Batch, Size, activation_bytes, size_of, stati
 from sftctl.model.loading import pick_dtype
 from sftctl.model.peak_memory import free_gpu_bytes
 from sftctl.run_dir import RunDir
+from sftctl.tokenization.compact import roles_of
 from sftctl.tokenization.config import DataConfig
 from sftctl.train import launch, planning
 from sftctl.train.advice import Situation, advise
@@ -51,9 +52,7 @@ def complete_plan(
             "memory_bytes": _memory(made, fitting, size),
         }
     )
-    situation = Situation(
-        config, model, data, sized, [len(row.input_ids) for row in inputs.rows], [row.role for row in inputs.rows]
-    )
+    situation = Situation(config, model, data, sized, scale.lengths, roles_of(inputs.rows))
     return sized.model_copy(update={"advice": advise(situation)})
 
 

@@ -10,8 +10,8 @@ import torch
 from sftctl import console
 from sftctl.errors import UsageError
 from sftctl.model.config import ModelConfig
+from sftctl.tokenization.compact import counted_tokens_of, lengths_of
 from sftctl.train.batches import BatchRules, EpochBatches, epoch_batches, micro_batches_per_step, steps_per_epoch
-from sftctl.train.collate import trained_tokens
 from sftctl.train.config import DEFAULT_BATCH_SIZE, TrainConfig
 from sftctl.train.inputs import Inputs
 from sftctl.train.micro_batch import ON_CPU, Room
@@ -39,8 +39,8 @@ class Scale:
 def scale_of(inputs: Inputs, device: torch.device, processes: int, *, first_rows: int = 0) -> Scale:
     """The figures of these inputs."""
     return Scale(
-        lengths=[len(row.input_ids) for row in inputs.rows],
-        trained=sum(trained_tokens(row) for row in inputs.rows),
+        lengths=lengths_of(inputs.rows),
+        trained=sum(counted_tokens_of(inputs.rows)),
         max_length=inputs.training.max_length,
         held_out=len(inputs.held_out),
         device=device,

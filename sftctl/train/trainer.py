@@ -3,7 +3,7 @@
 # B batch, T tokens, N trained tokens, V vocabulary
 import inspect
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any
@@ -17,16 +17,17 @@ from trl import SFTConfig, SFTTrainer
 from sftctl.errors import TrainingDiverged
 from sftctl.model.adapters import unwrapped
 from sftctl.model.scoring import NOT_TRAINED
+from sftctl.tokenization.compact import lengths_of
 from sftctl.tokenization.dataset import EncodedRow
 from sftctl.train.batches import EpochBatches
-from sftctl.train.collate import packed_batch, padded_batch, trained_tokens, untrained
+from sftctl.train.collate import packed_batch, padded_batch, untrained
 
 
 @dataclass(frozen=True)
 class Feed:
     """The rows of a run and how they are dealt; `batches_of(epoch)` depends on nothing else."""
 
-    rows: list[EncodedRow]
+    rows: Sequence[EncodedRow]
     batches_of: Callable[[int], EpochBatches]
     packed: bool
     pad_token_id: int
@@ -58,6 +59,8 @@ class GuardedTrainer(SFTTrainer):  # type: ignore[misc]
         self._held_out_loss = held_out_loss
         self._after_backward = after_backward
         self._order = _EpochOrder(feed)
+        lengths = lengths_of(feed.rows)
+        self._filler = untrained(feed.rows[lengths.index(min(lengths))])
         self.micro_losses: list[torch.Tensor] = []
         self.tokens_of_step = 0
         dataset = Dataset.from_dict({"input_ids": [[0]], "labels": [[0]]})
@@ -141,7 +144,7 @@ class GuardedTrainer(SFTTrainer):  # type: ignore[misc]
 
     def _collate(self, rows: list[EncodedRow]) -> dict[str, Any]:
         if not rows:
-            rows = [untrained(min(self._feed.rows, key=lambda row: len(row.input_ids)))]
+            rows = [self._filler]
         if self._feed.packed:
             return packed_batch(rows)
         return padded_batch(rows, self._feed.pad_token_id)
@@ -161,8 +164,3 @@ class _EpochOrder:
 
     def __iter__(self) -> Iterator[list[int]]:
         return iter(self._feed.batches_of(self.epoch).of_process(self._feed.process))
-
-
-def rows_without_trained_tokens(rows: list[EncodedRow]) -> list[str]:
-    """Ids of rows that the loss would not count at all."""
-    return [row.id for row in rows if trained_tokens(row) == 0]

@@ -64,7 +64,8 @@ def whole_responses(evidence: Evidence) -> Check:
 
 def held_out_apart(evidence: Evidence) -> Check:
     """Rows that are both trained and held out."""
-    trained = {tuple(row.input_ids) for row in evidence.inputs.training.rows}
+    held_out = {tuple(row.input_ids) for row in evidence.inputs.held_out}
+    trained = held_out.intersection(tuple(row.input_ids) for row in evidence.inputs.training.rows)
     shared = [row.id for row in evidence.inputs.held_out if tuple(row.input_ids) in trained]
     if not evidence.inputs.held_out:
         return Check(

@@ -3,6 +3,7 @@
 from sftctl.errors import OutOfMemory
 from sftctl.smoke_test.evidence import Evidence
 from sftctl.smoke_test.result import Check
+from sftctl.tokenization.compact import lengths_of
 
 _TIGHT, _FULL = 0.85, 0.95
 _OUTLIER = 8
@@ -33,15 +34,16 @@ def peak(evidence: Evidence) -> Check:
 def longest_row(evidence: Evidence) -> Check:
     """One row far longer than all others sets the memory of the whole run."""
     name = "memory.longest_row"
-    lengths = sorted(len(row.input_ids) for row in evidence.inputs.training.rows)
-    longest, others = lengths[-1], lengths[:-1]
+    rows = evidence.inputs.training.rows
+    by_row = lengths_of(rows)
+    *others, longest = sorted(by_row)
     if len(others) < _FEWEST_ROWS:
-        return Check(name=name, verdict="skipped", evidence=f"{len(lengths)} rows are too few to call one an outlier")
+        return Check(name=name, verdict="skipped", evidence=f"{len(rows)} rows are too few to call one an outlier")
     usual = others[int(0.99 * (len(others) - 1))]
     text = f"longest row {longest} tokens, 99 % of the others within {usual}"
     if longest < _OUTLIER * usual:
         return Check(name=name, verdict="pass", evidence=text)
-    row = max(evidence.inputs.training.rows, key=lambda row: len(row.input_ids))
+    row = rows[by_row.index(longest)]
     advice = f"look at the row {row.id}; set data.max_length={2 * usual} to leave such rows out"
     return Check(name=name, verdict="fail", evidence=text, advice=advice)
 

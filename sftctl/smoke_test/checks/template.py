@@ -44,15 +44,18 @@ def stop_trained(evidence: Evidence) -> Check:
     """Whether every row's last response is trained to end with a stop token."""
     name = "template.stop_trained"
     stops = set(evidence.inputs.prepared.stop_token_ids)
-    rows = [row for row in evidence.inputs.training.rows if not _plain_text(evidence, row) and row.trained_tokens]
-    if not rows:
+    total, without = 0, []
+    for row in evidence.inputs.training.rows:
+        if row.trained_tokens and not _plain_text(evidence, row):
+            total += 1
+            without += [] if stops & set(_trained(row)[-_LAST_TOKENS:]) else [row.id]
+    if not total:
         return Check(name=name, verdict="skipped", evidence="no row has a response turn that is trained")
-    without = [row.id for row in rows if not stops & set(_trained(row)[-_LAST_TOKENS:])]
     tokens = ", ".join(evidence.inputs.prepared.stop_tokens)
-    text = f"{len(rows) - len(without)} of {len(rows)} rows train a stop token ({tokens}) at their end"
+    text = f"{total - len(without)} of {total} rows train a stop token ({tokens}) at their end"
     if not without:
         return Check(name=name, verdict="pass", evidence=text)
-    if evidence.data.allow_missing_eot or len(without) <= _MAX_WITHOUT_STOP * len(rows):
+    if evidence.data.allow_missing_eot or len(without) <= _MAX_WITHOUT_STOP * total:
         return Check(name=name, verdict="warn", evidence=text, advice="the model may not stop after these")
     advice = "use a chat template that ends each turn with a stop token (data.chat_template), or the model will run on"
     return Check(name=name, verdict="fail", evidence=f"{text}; not {without[0]}", advice=advice)
@@ -100,13 +103,13 @@ def _per_token(losses: Sequence[RowLoss]) -> list[float]:
 
 
 def _comparable(evidence: Evidence) -> list[EncodedRow]:
-    shortened = set(evidence.inputs.training.shortened)
+    rows, shortened = evidence.inputs.training.rows, set(evidence.inputs.training.shortened)
     chats = [
-        row
-        for row in evidence.inputs.training.rows
+        place
+        for place, row in enumerate(rows)
         if row.id in evidence.conversations and row.id not in shortened and not _plain_text(evidence, row)
     ]
-    return chats[:: max(1, len(chats) // _COMPARED_ROWS)][:_COMPARED_ROWS]
+    return [rows[place] for place in chats[:: max(1, len(chats) // _COMPARED_ROWS)][:_COMPARED_ROWS]]
 
 
 def _plain_text(evidence: Evidence, row: EncodedRow) -> bool:
