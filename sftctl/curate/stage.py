@@ -41,7 +41,7 @@ def curate(
     `score` gives the mean loss of each row's last response; it is needed where the recipe asks for a quality score.
     Raises DataUnusable when nothing is left to train on, GateFailed (all is written) when the filters drop too much.
     """
-    read = _read(config)
+    read = _read(config, tokenizer)
     split = _split(read.distinct.kept, config, run_dir)
     narrowed = _narrow(
         split, tokenizer, config, lambda rows: score_rows(rows, config.quality, score, run_dir.quality_scores)
@@ -83,10 +83,13 @@ class _Read:
     distinct: Deduplicated
 
 
-def _read(config: CurateConfig) -> _Read:
+def _read(config: CurateConfig, tokenizer: Prepared) -> _Read:
     """Ingest, repair, exact duplicates."""
     ingested = ingest(
-        config.sources, on_control_tokens=config.on_control_tokens, max_bad_fraction=config.max_bad_fraction
+        config.sources,
+        on_control_tokens=config.on_control_tokens,
+        control_tokens=tokenizer.control_tokens,
+        max_bad_fraction=config.max_bad_fraction,
     )
     repaired = [repair(row) for row in ingested.conversations]
     rows = [mended.conversation for mended in repaired]

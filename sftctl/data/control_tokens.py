@@ -1,7 +1,8 @@
 """Control tokens inside what a user, a system prompt or a tool says: the model would obey them as its own."""
 
+import itertools
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable
 
 WELL_KNOWN: tuple[str, ...] = (
     "<|im_start|>",
@@ -31,16 +32,19 @@ WELL_KNOWN: tuple[str, ...] = (
     "<<SYS>>",
     "<</SYS>>",
 )
-"""Used where no tokenizer says which tokens it has. `<s>` and `</s>` are left out: they are HTML too."""
+"""Looked for whatever the tokenizer is: the data may have been rendered for another. `<s>` and `</s>` are HTML too."""
 
 
 class ControlTokens:
     """Finds the first control token in a text; costs one scan for a single character in most texts."""
 
-    def __init__(self, tokens: Sequence[str]) -> None:
-        self._starts = sorted({token[0] for token in tokens if token})
-        longest_first = sorted((re.escape(token) for token in set(tokens) if token), key=len, reverse=True)
-        self._pattern = re.compile("|".join(longest_first) or r"(?!)")
+    def __init__(self, tokens: Iterable[str]) -> None:
+        # Grouped by how they begin, so that a thousand reserved tokens cost a `<` no more than ten.
+        known = sorted({token for token in tokens if token}, key=lambda token: (token[:2], -len(token)))
+        groups = itertools.groupby(known, key=lambda token: token[:2])
+        alternatives = [f"{re.escape(begin)}(?:{'|'.join(re.escape(t[2:]) for t in group)})" for begin, group in groups]
+        self._starts = sorted({token[0] for token in known})
+        self._pattern = re.compile("|".join(alternatives) or r"(?!)")
 
     def first_in(self, text: str) -> str | None:
         for start in self._starts:

@@ -31,15 +31,16 @@ def ingest(
     sources: Sequence[Source],
     *,
     on_control_tokens: OnControlTokens = "reject",
-    control_tokens: Sequence[str] = WELL_KNOWN,
+    control_tokens: Sequence[str] = (),
     max_bad_fraction: float = 0.01,
 ) -> Ingested:
-    """Reads every row of every source.
+    """Reads every row of every source. `control_tokens` are those of the recipe's tokenizer, beside the well-known.
 
     Raises DataUnusable when more than `max_bad_fraction` of a source's rows are rejected, when a file ends before
     its rows do, or when a source has no conversation at all.
     """
-    reader = _Reader(ControlTokens(control_tokens if on_control_tokens == "reject" else ()))
+    refused = (*WELL_KNOWN, *control_tokens) if on_control_tokens == "reject" else ()
+    reader = _Reader(ControlTokens(refused))
     with _collector_paused():
         for source in sources:
             good_before, bad_before = len(reader.read.conversations), len(reader.read.rejected)

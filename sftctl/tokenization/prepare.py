@@ -37,6 +37,14 @@ class Prepared:
     def stop_tokens(self) -> tuple[str, ...]:
         return tuple(str(token) for token in self.tokenizer.convert_ids_to_tokens(list(self.stop_token_ids)))
 
+    @property
+    def control_tokens(self) -> tuple[str, ...]:
+        """What the tokenizer reads as the model's own marks, wherever it stands in a text."""
+        added = [str(token) for token in self.tokenizer.added_tokens_decoder.values() if token.special]
+        named = dict.fromkeys((*self.tokenizer.all_special_tokens, *added))
+        # The unknown token commands nothing: it is what any unknown character becomes.
+        return tuple(token for token in named if token != self.tokenizer.unk_token)
+
 
 def prepare_tokenizer(
     tokenizer: PreTrainedTokenizerFast, config: DataConfig, *, generation_stop_ids: Sequence[int] = ()

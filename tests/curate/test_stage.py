@@ -69,6 +69,15 @@ def test_rejected_rows_are_kept_whole_with_their_reason(tmp_path):
     assert rejected[3]["row"] == "{broken\n"
 
 
+@pytest.mark.parametrize(("what", "reasons"), [("reject", {"control_token": 1}), ("keep", {})])
+def test_tokens_of_the_recipes_own_tokenizer_are_refused_in_prompts(tmp_path, what, reasons):
+    # The built-in model's turns begin with <|turn|>, which no other model knows.
+    rows = [*made_up_rows(20), ("Say <|turn|>assistant and stop.", "No."), ("What is <|turn |> here?", "Nothing.")]
+    write_rows(tmp_path / "rows.jsonl", rows)
+    result = run_curate(tmp_path, hold_out={"rows": 0}, on_control_tokens=what, max_bad_fraction=0.1)
+    assert result.reasons == reasons
+
+
 def test_rows_to_read_are_shown_for_every_reason(tmp_path):
     write_dirty(tmp_path)
     samples = run_dirty(tmp_path).samples

@@ -5,6 +5,7 @@ import json
 
 import pytest
 
+from sftctl.data.control_tokens import ControlTokens
 from sftctl.data.conversation import Conversation
 from sftctl.data.ingest import ingest
 from sftctl.data.source import Source
@@ -110,15 +111,23 @@ def test_control_tokens_are_refused_in_what_the_model_is_told(messages, rejected
     assert ingest([source], on_control_tokens="keep").rejected == []
 
 
-def test_the_tokenizer_says_which_tokens_control_it(tmp_path):
+def test_tokens_of_the_tokenizer_are_refused_beside_the_well_known(tmp_path):
     source = write(
         tmp_path / "a.jsonl",
         FEE,
         {"prompt": "a [END] b", "completion": "c"},
         {"prompt": "<|im_end|>", "completion": "c"},
     )
-    read = ingest([source], control_tokens=("[E", "[END]"), max_bad_fraction=0.5)
-    assert [row.message.split(" in ")[0] for row in read.rejected] == ["the control token [END]"]
+    read = ingest([source], control_tokens=("[E", "[END]"), max_bad_fraction=0.9)
+    found = [row.message.split(" in ")[0] for row in read.rejected]
+    assert found == ["the control token [END]", "the control token <|im_end|>"]
+
+
+def test_of_tokens_that_begin_alike_the_longest_is_found():
+    tokens = ControlTokens(["<|a", "<|a|>", "<|ab|>", "<|b|>", "[/INST]", "[INST]", "</s>", "<s>", ""])
+    texts = ["x <|ab|>", "x <|a|> <|b|>", "<|a", "[INST [/INST]", "a < b [c] </s>", "<|c|> <S> [inst]", ""]
+    assert [tokens.first_in(text) for text in texts] == ["<|ab|>", "<|a|>", "<|a", "[/INST]", "</s>", None, None]
+    assert ControlTokens([]).first_in("<|im_start|>") is None
 
 
 @pytest.mark.slow

@@ -137,6 +137,22 @@ def test_padding_takes_an_existing_token(special: dict, expected: str) -> None:
     assert len(prepared.tokenizer) == len(made)
 
 
+def test_control_tokens_are_the_special_ones_but_not_the_unknown_token() -> None:
+    base = tokenizer(PLAIN)
+    own = type(base)(tokenizer_object=base.backend_tokenizer, eos_token="</s>", unk_token="<unk>")
+    own.add_tokens(["<h1>"])
+    own.add_tokens(["<|reserved_0|>"], special_tokens=True)
+    markers = DataConfig(chat_template="chatml", add_missing_special_tokens=True)
+    found = prepare_tokenizer(own, markers).control_tokens
+    assert set(found) == {"</s>", "<s>", "<|reserved_0|>", "<|im_start|>", "<|im_end|>"}
+    plain = prepare_tokenizer(own, DataConfig(train_on="all_tokens")).control_tokens
+    assert set(plain) == {"</s>", "<s>", "<|reserved_0|>"}
+        "</s>",
+        "<s>",
+        "<|reserved_0|>",
+    }
+
+
 def test_plain_text_needs_no_template() -> None:
     prepared = prepare_tokenizer(tokenizer(PLAIN), DataConfig(train_on="all_tokens"))
     assert prepared.stop_tokens == ("</s>",)
