@@ -147,10 +147,6 @@ def test_control_tokens_are_the_special_ones_but_not_the_unknown_token() -> None
     assert set(found) == {"</s>", "<s>", "<|reserved_0|>", "<|im_start|>", "<|im_end|>"}
     plain = prepare_tokenizer(own, DataConfig(train_on="all_tokens")).control_tokens
     assert set(plain) == {"</s>", "<s>", "<|reserved_0|>"}
-        "</s>",
-        "<s>",
-        "<|reserved_0|>",
-    }
 
 
 def test_plain_text_needs_no_template() -> None:
