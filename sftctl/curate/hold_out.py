@@ -119,17 +119,43 @@ def draw_held_out(
                 taken_of_source.update(group.by_source)
     rows = sorted(row for group in drawn.values() for row in group.rows)
     largest = max((len(group.rows) for group in found), default=0)
-    return Drawn(rows, largest, tuple(_shortages(taken_of_role, role_quota, largest)))
+    return Drawn(rows, largest, tuple(_shortages(conversations, found, taken_of_role, config.rows)))
 
 
-def _shortages(taken: Mapping[SourceRole, int], quota: Mapping[SourceRole, int], largest: int) -> Iterator[str]:
-    for role, rows in quota.items():
-        if taken[role] < 0.9 * rows:
+def _shortages(
+    conversations: Sequence[Conversation], found: Sequence[Group], taken: Mapping[SourceRole, int], asked: int
+) -> Iterator[str]:
+    """A sentence for each role that misses what the recipe asks for by more than a tenth: why, and what to do."""
+    for role, rows in Counter(row.role for row in conversations).items():
+        if taken[role] >= 0.9 * asked:
+            continue
+        sizes = sorted(len(group.rows) for group in found if role in group.by_role)
+        largest, most = sizes[-1], int(rows * MAX_SHARE)
+        told = f"{taken[role]:,} of {asked:,} {role} rows are held out"
+        if taken[role] >= 0.9 * most:
             yield (
-                f"{taken[role]} of {rows} {role} rows are held out: the others are near copies of each other in groups "
-                f"of up to {largest} rows, larger than a tenth of the quota. Raise curate.hold_out.rows or "
-                "curate.near_duplicates.threshold"
+                f"{told}: there are {rows:,}, and at most a fifth of them may be. Add {role} rows, "
+                f"or set curate.hold_out.rows to {taken[role]:,}"
             )
+        else:
+            enough = _larger_quota_that_can_be_met(sizes, asked, most)
+            advice = f"Set curate.hold_out.rows to {enough:,}" if enough else "Raise curate.near_duplicates.threshold"
+            yield (
+                f"{told}: the others are near copies of each other in groups of up to {largest:,} rows, and one that is "
+                f"larger than a tenth of the quota stays in training. {advice}, or name a file of rows in "
+                "curate.hold_out.frozen"
+            )
+
+
+def _larger_quota_that_can_be_met(sizes: Sequence[int], asked: int, most: int) -> int | None:
+    """The smallest that groups of a tenth of it or less can fill; None where none up to `most` can be."""
+    rows_so_far = 0
+    for size, after in zip(sizes, [*sizes[1:], None], strict=True):
+        rows_so_far += size
+        quota = round(size / LARGEST_GROUP_SHARE)
+        if size != after and asked < quota <= min(most, rows_so_far):
+            return quota
+    return None
 
 
 def _groups(conversations: Sequence[Conversation], groups: Sequence[int]) -> list[Group]:

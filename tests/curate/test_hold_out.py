@@ -69,11 +69,37 @@ def test_a_group_larger_than_a_tenth_of_the_quota_stays_in_training():
         assert not set(range(5)) & set(rows)
 
 
-def test_groups_too_large_to_hold_out_are_told(tmp_path):
+def told(groups: list[int], rows: int) -> tuple[str, ...]:
+    conversations = [conversation(f"q{n}", "a") for n in range(len(groups))]
+    return draw_held_out(conversations, groups, frozenset(), HoldOutConfig(rows=rows)).warnings
+
+
+def test_groups_too_large_to_hold_out_are_told_with_a_quota_that_can_be_met():
+    # 40 groups of 30, and one of 13: a quota of 200 takes groups of up to 20, one of 300 those of 30.
+    groups = [n // 30 for n in range(1200)] + [40] * 13 + [41 + n // 30 for n in range(600)]
+    assert told(groups, 200) == (
+        "13 of 200 domain rows are held out: the others are near copies of each other in groups of up to 30 rows, and "
+        "one that is larger than a tenth of the quota stays in training. Set curate.hold_out.rows to 300, or name a "
+        "file of rows in curate.hold_out.frozen",
+    )
+    assert told(groups, 300) == ()
+
+
+def test_groups_too_large_for_any_quota_are_told(tmp_path):
     write_rows(tmp_path / "rows.jsonl", passages(2, 30))
     result = run_curate(tmp_path, hold_out={"rows": 10})
     assert result.hold_out.rows == 0
-    assert "0 of 10 domain rows are held out" in result.warnings[0]
+    (warning,) = result.warnings
+    assert warning.startswith("0 of 10 domain rows are held out: the others are near copies")
+    assert "Raise curate.near_duplicates.threshold, or name a file" in warning
+
+
+def test_too_few_rows_for_the_quota_are_told():
+    assert told(list(range(50)), 200) == (
+        "10 of 200 domain rows are held out: there are 50, and at most a fifth of them may be. Add domain rows, "
+        "or set curate.hold_out.rows to 10",
+    )
+    assert told(list(range(50)), 11) == ()
 
 
 def test_at_most_a_fifth_of_a_role_is_held_out():
