@@ -55,6 +55,7 @@ def conclude(
         tuned=measured.tuned,
         verdict=verdicts.worst(gate.verdict for gate in gates),
         headline=verdicts.headline(gates),
+        story=verdicts.story(behaviours, measured.benchmarks),
         gates=tuple(gates),
         next_step=next_step(findings),
         losses=tuple(measured.losses),

@@ -196,6 +196,7 @@ class EvalResult(_Frozen):
     tuned: Side
     verdict: VerdictName
     headline: str
+    story: str = ""
     gates: tuple[Gate, ...]
     next_step: NextStep
     losses: tuple[LossFigure, ...] = ()

@@ -99,7 +99,7 @@ def _announce(result: EvalResult, run_dir: RunDir) -> None:
         console.say(f"  {gate.verdict:<12}  {console.safe(gate.name)}: {console.safe(gate.message)}")
     if result.verdict in ("investigate", "inconclusive"):
         console.warn(f"eval: {result.headline}")
-    console.say(f"{result.headline}\n{result.next_step.advice}")
+    console.say("\n".join(line for line in (result.headline, result.story, result.next_step.advice) if line))
     console.say(f"measured in {result.seconds:.0f} s; all figures are in {run_dir.eval_result}")
 
 

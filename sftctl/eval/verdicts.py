@@ -4,13 +4,25 @@ import math
 from collections.abc import Iterable, Sequence
 
 from sftctl.eval.config import LossGate
-from sftctl.eval.result import BehaviourFigure, Bounds, Difference, Gate, LossFigure, NotMeasured, Rate, VerdictName
+from sftctl.eval.result import (
+    BehaviourFigure,
+    BenchmarkFigure,
+    Bounds,
+    Difference,
+    Gate,
+    LossFigure,
+    NotMeasured,
+    Rate,
+    VerdictName,
+)
 
 ORDER: tuple[VerdictName, ...] = ("pass", "weak pass", "inconclusive", "investigate", "fail")
 """From best to worst."""
 
 MIN_ANSWERS = 20
 """With fewer answers, a rate that only seems to be within its limit is not even a weak pass."""
+
+_BEHAVIOURS_TOLD = 3
 
 
 def worst(verdicts: Iterable[VerdictName]) -> VerdictName:
@@ -154,12 +166,29 @@ def headline(gates: Sequence[Gate]) -> str:
     return f"{verdict}: {named}"
 
 
+def story(behaviours: Sequence[BehaviourFigure], benchmarks: Sequence[BenchmarkFigure]) -> str:
+    """What changed beyond chance, largest first, and what every benchmark says; empty where nothing was compared."""
+    changed = [
+        (abs(figure.difference.value), f"{figure.id} {percent(figure.base.value)} to {percent(figure.tuned.value)}")
+        for figure in behaviours
+        if figure.base and figure.tuned and figure.difference and _beyond_chance(figure.difference)
+    ]
+    said = [text for _, text in sorted(changed, reverse=True)[:_BEHAVIOURS_TOLD]]
+    said += [f"{figure.id} {figure.base:.1f} to {figure.tuned:.1f} points" for figure in benchmarks]
+    return ", ".join(said)
+
+
 def percent(share: float) -> str:
     """A share as a percentage, with the digits that small shares need."""
     if not math.isfinite(share):
         return "?"
     points = 100 * share
     return f"{points:.0f} %" if points == round(points) else f"{points:.1f} %"
+
+
+def _beyond_chance(difference: Difference) -> bool:
+    low, high = difference.interval.low, difference.interval.high
+    return low is not None and high is not None and (low > 0 or high < 0)
 
 
 def _change(difference: Difference, digits: int) -> str:

@@ -16,6 +16,7 @@ def markdown(results: Results, name: str) -> str:
     lines = [
         f"## sftctl: {name}: {result.verdict}",
         "",
+        *([f"**{_cell(result.story)}**", ""] if result.story else []),
         result.headline,
         "",
         "| gate | verdict | why |",

@@ -20,6 +20,7 @@ class Banner:
     tone: str
     verdict: str
     headline: str
+    story: str = ""
 
 
 @dataclass(frozen=True)
@@ -67,7 +68,9 @@ class Compared:
 def banner(results: Results, name: str) -> Banner:
     """Eval's verdict, or how far the run has come."""
     if results.eval is not None:
-        return Banner(name, figures.tone(results.eval.verdict), results.eval.verdict, results.eval.headline)
+        return Banner(
+            name, figures.tone(results.eval.verdict), results.eval.verdict, results.eval.headline, results.eval.story
+        )
     if results.train is not None:
         return Banner(name, "", "Trained, not evaluated yet", f"Weights of step {results.train.chosen_step} are saved.")
     if results.smoke_test is not None:

@@ -194,7 +194,8 @@ def evaluated() -> EvalResult:
         base=Side(path="builtin:tiny", fingerprint="abc"),
         tuned=Side(path="runs/made/model", fingerprint="def"),
         verdict="pass",
-        headline="Apologies fell from 100 % to 0 %, and nothing else was forgotten.",
+        headline="pass: all 2 gates",
+        story="no-apology 100 % to 0 %, mmlu 61.2 to 60.5 points",
         gates=(
             Gate(name="no-apology", section="behaviour", verdict="pass", message=f"0 % of 200 answers {HOSTILE}"),
             Gate(name="mmlu", section="benchmark", verdict="pass", message="-0.7 points [-1.2, -0.1]"),
