@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from transformers import LlamaConfig, LlamaForCausalLM, Trainer, TrainingArguments
+from transformers import LlamaConfig, LlamaForCausalLM, PrinterCallback, Trainer, TrainerCallback, TrainingArguments
 
 from sftctl.model import adapters
 from sftctl.model.attention import register_varlen
@@ -24,6 +24,7 @@ from sftctl.model.config import LoraConfig, ModelConfig
 from sftctl.model.footprint import device_peak_flops
 from sftctl.tokenization.dataset import EncodedRow
 from sftctl.train import planning
+from sftctl.train.arguments import CHECKPOINTING
 from sftctl.train.assembly import Recipe, assemble
 from sftctl.train.collate import padded_batch
 from sftctl.train.conductor import Session
@@ -116,21 +117,43 @@ def plain_trainer(case: Case, shape: str, device: torch.device, rows: list[Encod
     model = fresh_model(shape, device, case.method, "sdpa")
     if case.checkpointing and case.method != "full":
         model.enable_input_require_grads()
-    data = [{"row": row} for row in rows]
+    tokens: list[int] = []
+
+    def collate(batch: list[dict[str, EncodedRow]]) -> dict[str, torch.Tensor]:
+        tokens.append(sum(len(item["row"].input_ids) for item in batch))
+        return padded_batch([item["row"] for item in batch], 0)
+
     with tempfile.TemporaryDirectory() as folder:
         arguments = TrainingArguments(
             folder, per_device_train_batch_size=8, gradient_accumulation_steps=BATCH // 8, max_steps=STEPS,
-            bf16=device.type == "cuda", use_cpu=device.type == "cpu", gradient_checkpointing=case.checkpointing,
-            report_to="none", save_strategy="no", logging_steps=1000, disable_tqdm=True, remove_unused_columns=False,
+            bf16=device.type == "cuda", use_cpu=device.type == "cpu", report_to="none", save_strategy="no",
+            logging_strategy="no", disable_tqdm=True, remove_unused_columns=False,
+            **{CHECKPOINTING: case.checkpointing},
         )  # fmt: skip
-        trainer = Trainer(
-            model, arguments, train_dataset=data,  # type: ignore[arg-type]
-            data_collator=lambda batch: padded_batch([item["row"] for item in batch], 0),
-        )  # fmt: skip
-        began = time.perf_counter()
+        data = [{"row": row} for row in rows]
+        trainer = Trainer(model, arguments, train_dataset=data, data_collator=collate)  # type: ignore[arg-type]
+        trainer.remove_callback(PrinterCallback)
+        clock = StepClock()
+        trainer.add_callback(clock)
         trainer.train()
-    mean = sum(len(row.input_ids) for row in rows) / len(rows)
-    yield from [((time.perf_counter() - began) / STEPS, round(mean * BATCH))] * STEPS
+    per_step = [sum(tokens[first : first + BATCH // 8]) for first in range(0, len(tokens), BATCH // 8)]
+    yield from zip(clock.seconds, per_step, strict=False)
+
+
+class StepClock(TrainerCallback):  # type: ignore[misc]
+    """Seconds of each optimizer step, the device's work included."""
+
+    def __init__(self) -> None:
+        self.seconds: list[float] = []
+        self._began = 0.0
+
+    def on_step_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        self._began = time.perf_counter()
+
+    def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        if torch.cuda.is_available():
+            torch.cuda.synchronize()
+        self.seconds.append(time.perf_counter() - self._began)
 
 
 def bare_loop(case: Case, shape: str, device: torch.device, rows: list[EncodedRow]) -> Iterator[tuple[float, int]]:

@@ -1,11 +1,14 @@
 """How many tokens a GPU holds at once, by formula; the memory figures are made up, and no GPU is needed."""
 
 import pytest
+import torch
 
 from sftctl.model.footprint import Size
+from sftctl.train import plan, precision
 from sftctl.train.config import TrainConfig
 from sftctl.train.micro_batch import MOST_TOKENS, ON_CPU, Demand, Room, room_on_gpu
 from sftctl.train.planning import Scale, tokens_at_once
+from tests.train.rows import DATA, LORA, inputs_of
 
 GIB = 2**30
 
@@ -66,6 +69,18 @@ def test_what_fits_on_a_card(size, way, gib, tokens):
 def test_the_reason_is_said():
     assert room(B7, "full_fp32", 80).why == "the longest row alone: 100.4 GiB of 80.0 GiB go to weights and optimizer"
     assert room(B7, "lora", 80).why.startswith("more would fit: 62.")
+
+
+def test_the_plan_on_a_gpu_asks_for_its_free_memory(monkeypatch):
+    monkeypatch.setattr(plan, "pick_device", lambda model: torch.device("cuda"))
+    monkeypatch.setattr(precision, "device_memory_bytes", lambda device: 24 * GIB)
+    for free, tokens in ((24 * GIB, MOST_TOKENS), (2**20, 47)):
+        monkeypatch.setattr(plan, "free_gpu_bytes", lambda device, free=free: free)
+        inputs = inputs_of(8, held_out=0, general=0)
+        made = plan.complete_plan(TrainConfig(), LORA, DATA, inputs, seed=1, packing=True)
+        assert made.micro_batch_tokens == max(tokens, made.longest)
+        assert (made.device, made.gradient_checkpointing) == ("cuda", True)
+    assert made.micro_batch_reason.startswith("the longest row alone: 0.0 GiB of 0.0 GiB")
 
 
 def test_one_row_is_always_held_whole_and_the_recipe_goes_first():
