@@ -141,8 +141,8 @@ def _shortages(
             enough = _larger_quota_that_can_be_met(sizes, asked, most)
             advice = f"Set curate.hold_out.rows to {enough:,}" if enough else "Raise curate.near_duplicates.threshold"
             yield (
-                f"{told}: the others are near copies of each other in groups of up to {largest:,} rows, and one that is "
-                f"larger than a tenth of the quota stays in training. {advice}, or name a file of rows in "
+                f"{told}: the others are near copies of each other in groups of up to {largest:,} rows, and one that "
+                f"is larger than a tenth of the quota stays in training. {advice}, or name a file of rows in "
                 "curate.hold_out.frozen"
             )
 

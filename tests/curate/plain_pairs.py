@@ -9,15 +9,18 @@ from scipy import sparse
 
 WORD = re.compile(r"\w+[+#]{0,2}")
 
+Shingles = frozenset[int]
+"""Python's hash of each run of words, since seven million tuples of words would need 3 GB."""
 
-def shingle_set(text: str, ngram: int = 5) -> frozenset[tuple[str, ...]]:
+
+def shingle_set(text: str, ngram: int = 5) -> Shingles:
     words = WORD.findall(text.lower()) or [sign for sign in text if not sign.isspace()]
     if len(words) < ngram:
-        return frozenset([tuple(words)] if words else [])
-    return frozenset(tuple(words[i : i + ngram]) for i in range(len(words) - ngram + 1))
+        return frozenset([hash(tuple(words))] if words else [])
+    return frozenset(map(hash, zip(*(words[first:] for first in range(ngram)), strict=False)))
 
 
-def without_boilerplate(sets: Sequence[frozenset[tuple[str, ...]]], max_rows: int) -> list[frozenset[tuple[str, ...]]]:
+def without_boilerplate(sets: Sequence[Shingles], max_rows: int) -> list[Shingles]:
     rows_with = Counter(shingle for shingles in sets for shingle in shingles)
     reduced = []
     for shingles in sets:
@@ -26,9 +29,9 @@ def without_boilerplate(sets: Sequence[frozenset[tuple[str, ...]]], max_rows: in
     return reduced
 
 
-def similar_pairs(sets: Sequence[frozenset[tuple[str, ...]]], threshold: float) -> dict[tuple[int, int], float]:
+def similar_pairs(sets: Sequence[Shingles], threshold: float) -> dict[tuple[int, int], float]:
     """Intersections of all pairs by one matrix product, block by block; Jaccard from counts."""
-    number: dict[tuple[str, ...], int] = {}
+    number: dict[int, int] = {}
     rows, columns = [], []
     for row, shingles in enumerate(sets):
         for shingle in shingles:
@@ -48,4 +51,17 @@ def similar_pairs(sets: Sequence[frozenset[tuple[str, ...]]], threshold: float) 
         found.update(
             zip(zip(left[near].tolist(), right[near].tolist(), strict=True), jaccard[near].tolist(), strict=True)
         )
+    return found
+
+
+def near_copies(chosen: Sequence[Shingles], others: Sequence[Shingles], threshold: float) -> list[tuple[int, int]]:
+    """A chosen set and another at the threshold; sets are counted shingle by shingle."""
+    chosen_with: dict[int, list[int]] = {}
+    for i, shingles in enumerate(chosen):
+        for shingle in shingles:
+            chosen_with.setdefault(shingle, []).append(i)
+    found = []
+    for j, shingles in enumerate(others):
+        common = Counter(i for shingle in shingles for i in chosen_with.get(shingle, ()))
+        found += [(i, j) for i, n in common.items() if n >= threshold * (len(shingles) + len(chosen[i]) - n) - 1e-9]
     return found

@@ -1,10 +1,7 @@
 """Real data, against plain code: near-duplicate pairs of T0, leaks of the held-out set, copies across two files."""
 
 import gzip
-import itertools
 import json
-from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 
@@ -14,71 +11,59 @@ from tests.curate.test_near_duplicates import found_pairs, plain
 
 pytestmark = pytest.mark.slow
 
-T0_ROWS = 4_000
+T0_ROWS = 48_410
+IGNORE_RESPONSES = {"scope": "prompt", "max_shingle_rows": 10**9}
 
 
-@pytest.fixture(scope="module")
-def t0(test_data: Path) -> list[dict]:
+@pytest.mark.parametrize(
+    ("max_shingle_rows", "options", "pairs"), [(None, IGNORE_RESPONSES, 563_982), (100, {}, 129_952)]
+)
+def test_pairs_of_t0_are_those_of_plain_code(test_data, max_shingle_rows, options, pairs):
     with gzip.open(test_data / "data/sft/t0.jsonl.gz", "rt", encoding="utf-8") as file:
-        return [json.loads(line) for line in itertools.islice(file, T0_ROWS)]
+        rows = [json.loads(line) for line in file]
+    prompts, responses = [row["prompt"] for row in rows], [row["completion"][: -len("<|endoftext|>")] for row in rows]
+    expected = plain(prompts, responses, max_shingle_rows)
+    assert (len(rows), len(expected)) == (T0_ROWS, pairs)
+    for method in ("exact", "minhash"):
+        found = found_pairs(prompts, responses, method=method, **options)
+        assert found <= expected
+        assert len(found) >= 0.99 * pairs
 
 
-def sides(rows: list[dict]) -> tuple[list[str], list[str]]:
-    return [row["prompt"] for row in rows], [row["completion"].removesuffix("<|endoftext|>") for row in rows]
-
-
-@pytest.mark.parametrize("method", ["exact", "minhash"])
-def test_pairs_of_t0_are_those_of_plain_code(t0, method):
-    prompts, responses = sides(t0)
-    expected = plain(prompts, responses, None)
-    found = found_pairs(prompts, responses, method=method, scope="prompt", max_shingle_rows=10**9)
-    assert found <= expected
-    assert len(found) >= 0.99 * len(expected) > 10_000
-    expected = plain(prompts, responses, 100)
-    found = found_pairs(prompts, responses, method=method)
-    assert found <= expected
-    assert len(found) >= 0.99 * len(expected) > 4_000
-
-
-def test_nothing_near_a_held_out_row_of_t0_is_trained_on_and_rows_go_for_rows_that_stay(t0, tmp_path):
-    rows = tmp_path / "rows.jsonl"
-    rows.write_text("".join(json.dumps(row) + "\n" for row in t0), encoding="utf-8")
-    result = run_curate(tmp_path)
-    held_out = read_jsonl(tmp_path / "run/data/held_out.jsonl")
-    training = read_jsonl(tmp_path / "run/data/train.jsonl")
+def test_nothing_near_a_held_out_row_of_t0_is_trained_on_and_rows_go_for_rows_that_stay(test_data, tmp_path):
+    result = run_curate(tmp_path, sources=[{"name": "t0", "path": str(test_data / "data/sft/t0.jsonl.gz")}])
+    held_out, training, rejected = (
+        read_jsonl(tmp_path / f"run/data/{name}.jsonl") for name in ("held_out", "train", "rejected")
+    )
     assert len(held_out) == 200
     assert sum(result.verdicts.values()) == T0_ROWS == result.repairs["special_token"]
-    for side in ("prompt", "whole"):
-        sets = [plain_pairs.shingle_set(_text(row, side)) for row in (*held_out, *training)]
-        pairs = plain_pairs.similar_pairs(sets, 0.8)
-        assert [pair for pair in pairs if pair[0] < 200 <= pair[1]] == []
-    kept = {row["id"]: row for row in training}
-    rejected = [row for row in read_jsonl(tmp_path / "run/data/rejected.jsonl") if row["reason"] == "near_duplicate"]
-    assert len(rejected) > 1_000
-    assert [row["id"] for row in rejected if row["matched_id"] not in kept] == []
-    similar = _similarity_without_boilerplate(t0)
-    assert min(similar(row["row"], kept[row["matched_id"]]) for row in rejected) >= 0.8 - 1e-9
-
-
-def _text(row: dict, side: str) -> str:
-    prompt, response = (message["content"] for message in row["messages"])
-    return prompt if side == "prompt" else f"{prompt} {response}"
-
-
-def _similarity_without_boilerplate(rows: list[dict]) -> Callable[[dict, dict], float]:
-    """The smaller similarity of prompts and of responses; what is boilerplate is counted over distinct rows."""
-    distinct = list(dict.fromkeys(zip(*sides(rows), strict=True)))
-    reduced = [
-        plain_pairs.without_boilerplate([plain_pairs.shingle_set(pair[side]) for pair in distinct], 100)
-        for side in (0, 1)
+    for whole in (False, True):
+        out, trained = ([plain_pairs.shingle_set(_text(row, whole)) for row in rows] for rows in (held_out, training))
+        assert plain_pairs.near_copies(out, trained, 0.8) == []
+    # What is boilerplate is counted over all distinct rows.
+    distinct = [*held_out, *training, *(row["row"] for row in rejected if row["reason"] != "exact_duplicate")]
+    sides = [
+        plain_pairs.without_boilerplate(
+            [plain_pairs.shingle_set(row["messages"][n]["content"]) for row in distinct], 100
+        )
+        for n in (0, 1)
     ]
-    sets = {pair: (prompt, response) for pair, prompt, response in zip(distinct, *reduced, strict=True)}
+    sets = {row["id"]: both for row, *both in zip(distinct, *sides, strict=True)}
+    kept = {row["id"] for row in training}
+    removed = [row for row in rejected if row["reason"] == "near_duplicate"]
+    assert len(removed) == result.near_duplicates.removed > 10_000
+    assert {row["matched_id"] for row in removed} <= kept
+    assert min(_similarity(sets[row["id"]], sets[row["matched_id"]]) for row in removed) >= 0.8 - 1e-9
 
-    def similarity(row: dict, other: dict) -> float:
-        both = (sets[tuple(message["content"] for message in one["messages"])] for one in (row, other))
-        return min(len(left & right) / max(len(left | right), 1) for left, right in zip(*both, strict=True))
 
-    return similarity
+def _text(row: dict, whole: bool) -> str:
+    prompt, response = (message["content"] for message in row["messages"])
+    return f"{prompt} {response}" if whole else prompt
+
+
+def _similarity(one: list[plain_pairs.Shingles], other: list[plain_pairs.Shingles]) -> float:
+    """The smaller of both sides."""
+    return min(len(left & right) / max(len(left | right), 1) for left, right in zip(one, other, strict=True))
 
 
 def test_all_copies_across_two_files_and_field_names_are_found(test_data, tmp_path):
