@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Annotated, Literal, Protocol, runtime_checkabl
 
 import typer
 
-from sftctl import console
-from sftctl.errors import ExitCode, Interrupted, SftctlError
+from sftctl import console, standard_streams
+from sftctl.errors import ExitCode, Interrupted, SftctlError, StorageFailed
 
 if TYPE_CHECKING:
     from sftctl.manifest import Stage
@@ -168,7 +168,7 @@ def init(
         path = (
             write_workflow(folder, overwrite=overwrite) if ci else write_starter(folder, answers, overwrite=overwrite)
         )
-        typer.echo(path)
+        _print(str(path))
         if not ci:
             for taken in examples_taken(answers):
                 console.warn(taken)
@@ -184,7 +184,7 @@ def schema() -> None:
     from sftctl.recipe import recipe_schema
 
     def write() -> ExitCode:
-        typer.echo(recipe_schema(), nl=False)
+        _print(recipe_schema().rstrip("\n"))
         return ExitCode.OK
 
     raise typer.Exit(_guarded(write))
@@ -202,6 +202,7 @@ def top_level(version: Annotated[bool, typer.Option("--version", help="Print the
 
 def main() -> None:
     """Entry point of the command and of `python -m sftctl`."""
+    standard_streams.make_lasting()
     # Start-up makes many objects and drops none: looking for garbage would cost a quarter of it. Stages turn it on.
     gc.disable()
     # Pydantic would look through every installed package for plug-ins, which a recipe does not use.
@@ -214,6 +215,11 @@ def main() -> None:
         if "--json" in sys.argv and isinstance(misuse, _CommandLineError):
             _print_error("UsageError", ExitCode.USAGE, misuse.format_message())
         raise
+    except OSError as error:
+        # Only help and the version are written outside a command.
+        console.error(_not_printed(error))
+        _let_go_of_standard_output()
+        sys.exit(ExitCode.STORAGE)
 
 
 @runtime_checkable
@@ -242,9 +248,9 @@ def _execute(stages: "Sequence[Stage]", recipe: str, overrides: list[str] | None
         session = open_session(loaded, options)
         ending = run_stages(session, stages)
         if main_process and options.as_json:
-            typer.echo(json.dumps(ending.document, indent=2, ensure_ascii=False))
+            _print(json.dumps(ending.document, indent=2, ensure_ascii=False))
         elif main_process and ending.printed is not None:
-            typer.echo(ending.printed)
+            _print(ending.printed)
         return ending.exit_code
 
     raise typer.Exit(_guarded(work, as_json=options.as_json))
@@ -296,7 +302,7 @@ def _guarded(work: Callable[[], ExitCode], *, as_json: bool = False) -> ExitCode
     return code
 
 
-_DISK_ERRORS = {errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS, errno.EPIPE}
+_DISK_ERRORS = {errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS}
 
 
 def _bug(error: BaseException, *, as_json: bool) -> ExitCode:
@@ -310,6 +316,19 @@ def _bug(error: BaseException, *, as_json: bool) -> ExitCode:
     if as_json:
         _print_error(type(error).__name__, ExitCode.BUG, message)
     return ExitCode.BUG
+
+
+def _print(text: str) -> None:
+    """The result, on standard output. Raises StorageFailed where that cannot be written."""
+    try:
+        typer.echo(text)
+    except OSError as error:
+        raise StorageFailed(_not_printed(error)) from error
+
+
+def _not_printed(error: OSError) -> str:
+    gone = "nobody reads it any more (Broken pipe)" if isinstance(error, BrokenPipeError) else error.strerror
+    return f"standard output: {gone}."
 
 
 def _print_error(kind: str, code: ExitCode, message: str) -> None:

@@ -35,9 +35,10 @@ _settings = _Settings()
 
 
 def configure(verbosity: Verbosity = "normal", *, color: bool = True) -> None:
-    """Set once by the command line. NO_COLOR and CI switch colour and animation off whatever is asked."""
+    """Set once by the command line. NO_COLOR switches colour off whatever is asked, CI where FORCE_COLOR is not set."""
     _settings.verbosity = verbosity
-    _settings.color = color and not os.environ.get("NO_COLOR")
+    unwanted = os.environ.get("NO_COLOR") or (os.environ.get("CI") and not os.environ.get("FORCE_COLOR"))
+    _settings.color = color and not unwanted
     _terminal.cache_clear()
 
 

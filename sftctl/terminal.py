@@ -4,20 +4,21 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from rich.console import Console, RenderableType
-from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.text import Text
 
 
 class Terminal:
     """Standard error through rich; lines are never wrapped, so that what is copied from it is what was printed."""
 
     def __init__(self, *, color: bool) -> None:
-        self._rich = Console(stderr=True, highlight=False, no_color=not color)
+        self._rich = Console(stderr=True, highlight=False, color_system="auto" if color else None)
 
     def line(self, text: str, *, style: str, label: str) -> None:
         """One line whose label is coloured, or all of it where there is none."""
-        styled = f"[{style}]{label}[/] {escape(text)}" if label else f"[{style}]{escape(text)}[/]"
-        self._rich.print(styled if style else escape(text), soft_wrap=True)
+        # Not markup: rich would read `:100:` and `[x]` in a place or a row as signs of its own.
+        whole = Text.assemble((label, style), " ", text) if label else Text(text, style)
+        self._rich.print(whole, soft_wrap=True)
 
     def show(self, renderable: RenderableType) -> None:
         """Anything that rich can draw."""

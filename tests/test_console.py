@@ -1,4 +1,5 @@
 import pytest
+from rich.text import Text
 
 from sftctl import console
 
@@ -39,3 +40,44 @@ def test_a_table_aligns_its_columns_and_cleans_its_cells(capsys):
     console.configure()
     console.table("sources", ["source", "rows"], [["domain", "2,000"], ["gen\x1b[1meral", "50"]])
     assert capsys.readouterr().err == "sources\n  source    rows\n  domain   2,000\n  general     50\n"
+
+
+@pytest.fixture
+def forced_terminal(monkeypatch):
+    """Standard error counts as a terminal with colours; the settings come back after the test."""
+    for name in ("NO_COLOR", "CI"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("TERM", "xterm-256color")
+    console.configure()
+    yield monkeypatch
+    monkeypatch.undo()
+    console.configure()
+
+
+def test_a_terminal_shows_text_as_it_is_written(forced_terminal, capsys):
+    console.say("recipe.yaml:100:5: no key :x: in [bold]C:\\")
+    console.error("rows.jsonl:100: a \\[row] :ok:")
+    assert capsys.readouterr().err == (
+        "recipe.yaml:100:5: no key :x: in [bold]C:\\\n\x1b[1;31merror:\x1b[0m rows.jsonl:100: a \\[row] :ok:\n"
+    )
+
+
+def test_no_color_leaves_no_escape_code_at_all(forced_terminal, capsys):
+    forced_terminal.setenv("NO_COLOR", "1")
+    console.configure()
+    console.heading("train  demo")
+    console.error("no rows")
+    console.show(Text("trained", style="bold green"))
+    assert capsys.readouterr().err == "train  demo\nerror: no rows\ntrained\n"
+
+
+def test_ci_shows_colour_only_where_that_is_forced(forced_terminal, capsys):
+    forced_terminal.setenv("CI", "true")
+    console.configure()
+    console.success("done")
+    forced_terminal.delenv("FORCE_COLOR")
+    forced_terminal.setattr("sys.stderr.isatty", lambda: True)
+    console.configure()
+    console.success("done")
+    assert capsys.readouterr().err == "\x1b[32mdone\x1b[0m\ndone\n"
