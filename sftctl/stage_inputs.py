@@ -1,6 +1,8 @@
 """What decides a stage's result, by name: keys of the recipe, and hashes of the files that they lead to."""
 
 import json
+import os
+import stat
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, TypeVar
@@ -13,7 +15,7 @@ from sftctl.recipe import Recipe, leaves
 from sftctl.run_dir import RunDir
 
 STANDARD_INPUT = "standard input"
-"""Stands for a hash where rows are piped in: the stage that reads them always runs."""
+"""Stands for a hash where rows are piped in, here or through a named pipe: the stage that reads them always runs."""
 
 Section = TypeVar("Section", bound=BaseModel)
 
@@ -35,8 +37,10 @@ def inputs_of(recipe: Recipe, run_dir: RunDir, stage: Stage) -> dict[str, str]:
     found = {"seed": str(recipe.seed), "model.path": recipe.model.path, "model.revision": recipe.model.revision}
     for section in sections[stage]:
         found |= leaves(section, getattr(recipe, section))
-        for key, named in _named_files(section, getattr(recipe, section)):
-            found[f"{key} (file)"] = STANDARD_INPUT if named == "-" else hash_path(Path(named))
+        for key, named in _texts(section, getattr(recipe, section)):
+            content = _content_of(key, named)
+            if content is not None:
+                found[f"{key} (file)"] = content
     for path in files[stage]:
         if path.exists():
             found[str(path.relative_to(run_dir.root))] = hash_path(path)
@@ -57,13 +61,28 @@ def _replaced(value: Any) -> Any:
     return demo.resolve(value) if shipped else value
 
 
-def _named_files(prefix: str, section: BaseModel | None) -> Iterator[tuple[str, str]]:
-    """Dotted keys of a section whose values are local files, models in folders, or standard input."""
+def _texts(prefix: str, section: BaseModel | None) -> Iterator[tuple[str, str]]:
+    """Every text of a section with its dotted key; those of a list are numbered."""
     for key, text in leaves(prefix, section and with_builtin_paths(section)).items():
         value = json.loads(text)
-        for item in value if isinstance(value, list) else [value]:
-            if isinstance(item, str) and (item == "-" or Path(item).is_file() or _is_model_folder(Path(item))):
-                yield key, item
+        if isinstance(value, str):
+            yield key, value
+        elif isinstance(value, list):
+            yield from ((f"{key}.{index}", item) for index, item in enumerate(value) if isinstance(item, str))
+
+
+def _content_of(key: str, named: str) -> str | None:
+    """A hash of the file, of the folder with a model or with rows, or that it is piped in; None for any other text."""
+    if named == "-":
+        return STANDARD_INPUT
+    try:
+        mode = os.stat(named).st_mode
+    except (OSError, ValueError):  # such as a text that is too long for a path
+        return None
+    if stat.S_ISFIFO(mode) or stat.S_ISCHR(mode):
+        return STANDARD_INPUT
+    read = stat.S_ISREG(mode) or key.endswith(".path") or _is_model_folder(Path(named))
+    return hash_path(Path(named)) if read else None
 
 
 def _is_model_folder(path: Path) -> bool:
