@@ -48,7 +48,8 @@ _WORDS = {
     "eval.judge.against": {"base", "reference"},
     "eval.judge.prompts": {"held_out", "training"},
 }
-_HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*(?:/[\w.-]+)?")
+_HUB_MODEL = re.compile(r"[A-Za-z0-9][\w.-]*(?:/[\w.-]+)?")
+_HUB_DATA = re.compile(r"[A-Za-z0-9][\w.-]*/[\w.-]+")
 _DATA_FILE = re.compile(r".*\.(?:jsonl|ndjson|json|csv|parquet|txt)(?:\.gz)?", re.IGNORECASE)
 
 
@@ -73,24 +74,50 @@ def _problem(key: str, named: str, stages: Sequence[Stage], run_folder: Path) ->
     read_by = FILE_KEYS.get(key) or DATA_KEYS.get(key) or MODEL_KEYS.get(key) or ()
     if not set(read_by) & set(stages) or named in _WORDS.get(key, ()) or named == "-":
         return None
-    path = Path(demo.resolve(named)).expanduser()
-    if path.exists() or path.absolute().is_relative_to(run_folder.absolute()):
-        return None
-    if key in DATA_KEYS and _HUB_ID.fullmatch(named) and not _DATA_FILE.fullmatch(named):
-        return None
-    if key in MODEL_KEYS and _HUB_ID.fullmatch(named) and not ("/" in named and path.parent.is_dir()):
-        return None
-    kind = "folder" if key in MODEL_KEYS else "file"
-    return f"`{key}`: there is no {kind} {named}" + _suggestion(path)
+    path = Path(demo.resolve(named))
+    path = path.expanduser() if key in MODEL_KEYS else path
+    try:
+        if path.exists() or path.absolute().is_relative_to(run_folder.absolute()) or _on_the_hub(key, named):
+            return None
+        kind = "folder" if key in MODEL_KEYS else "file"
+        return f"`{key}`: there is no {kind} {named}" + (_unread(named) or _suggestion(path))
+    except OSError as error:
+        return f"`{key}`: {named} cannot be looked up ({error.strerror})"
+
+
+def _on_the_hub(key: str, named: str) -> bool:
+    """Whether it may be an id on the hub. Beside a folder of the owner's name a like name is a slip of the pen."""
+    if key in DATA_KEYS:
+        return bool(_HUB_DATA.fullmatch(named)) and not _DATA_FILE.fullmatch(named)
+    return key in MODEL_KEYS and bool(_HUB_MODEL.fullmatch(named)) and not ("/" in named and _like(Path(named)))
+
+
+def _unread(named: str) -> str:
+    """How to write what a shell, a browser or a hub client would understand, and a reader of files does not."""
+    if named.startswith("~"):
+        return f": `~` is not expanded here; write {Path(named).expanduser()}"
+    if "://" in named:
+        return ": addresses are not read; download it, or name a data set as owner/name"
+    if re.search(r"[*?]", named):
+        return ": patterns are not expanded; name the folder, or one source for each file"
+    return ""
 
 
 def _suggestion(path: Path) -> str:
     """What is wrong with the path, as far as the disk tells: the folder is missing too, or a like name is there."""
     if not path.parent.is_dir():
         return f", and no folder {path.parent}" + ("" if path.is_absolute() else f" in {Path.cwd()}")
+    like = _like(path)
+    return f"; did you mean {path.parent / like}?" if like else ""
+
+
+def _like(path: Path) -> str | None:
+    """The name beside `path` that is nearest to its own."""
+    if not path.parent.is_dir():
+        return None
     names = {entry.name.partition(".")[0]: entry.name for entry in sorted(path.parent.iterdir())}
     like = nearest(path.name.partition(".")[0], list(names))
-    return f"; did you mean {path.parent / names[like]}?" if like else ""
+    return names[like] if like else None
 
 
 def _values(recipe: Recipe) -> Iterator[tuple[KeyPath, str]]:

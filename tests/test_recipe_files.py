@@ -1,4 +1,5 @@
 import re
+from pathlib import Path
 
 import pytest
 
@@ -66,3 +67,65 @@ def test_every_key_that_names_a_file_is_looked_for():
         or any(choice.get("format") == "path" for choice in (key, *key.get("anyOf", ())))
     }
     assert named - {"run_dir"} <= looked_for
+
+
+def refusal(*overrides, stages=("curate", "smoke-test", "train", "eval")):
+    fixed = (
+        "model.path=builtin:tiny",
+        "curate.decontaminate=null",
+        "eval.judge=null",
+        "curate.sources.0.path=org/rows",
+    )
+    with pytest.raises(RecipeError) as raised:
+        require_files(load_recipe("recipe.yaml", (*fixed, *overrides)), stages, Path("runs/desk"))
+    return str(raised.value).splitlines()[1].partition(": ")[2]
+
+
+def accepted(*overrides):
+    fixed = (
+        "model.path=builtin:tiny",
+        "curate.decontaminate=null",
+        "eval.judge=null",
+        "curate.sources.0.path=org/rows",
+    )
+    require_files(load_recipe("recipe.yaml", (*fixed, *overrides)), ("curate", "train", "eval"), Path("runs/desk"))
+
+
+def test_a_name_without_an_owner_is_no_data_set_on_the_hub(folder):
+    assert (
+        refusal("curate.sources.0.path=row")
+        == "`curate.sources.path`: there is no file row; did you mean rows.jsonl.gz?"
+    )
+
+
+def test_what_no_reader_opens_is_told_how_to_write_it(folder):
+    (folder / "home.jsonl").touch()
+    told = "`curate.sources.path`: there is no file"
+    assert refusal("curate.sources.0.path=~/rows.jsonl") == (
+        f"{told} ~/rows.jsonl: `~` is not expanded here; write {Path.home()}/rows.jsonl"
+    )
+    assert refusal("curate.sources.0.path=https://example.com/rows.jsonl") == (
+        f"{told} https://example.com/rows.jsonl: addresses are not read; download it, or name a data set as owner/name"
+    )
+    assert refusal("curate.sources.0.path='data/*.jsonl'") == (
+        f"{told} data/*.jsonl: patterns are not expanded; name the folder, or one source for each file"
+    )
+
+
+def test_a_hub_id_is_accepted_beside_a_folder_of_its_owner_that_holds_no_such_name(folder):
+    (folder / "meta-llama" / "Other").mkdir(parents=True)
+    accepted("model.path=meta-llama/Llama-3.1-8B")
+
+
+def test_a_folder_that_may_not_be_looked_into_is_named(folder, monkeypatch):
+    look_up = Path.stat
+
+    def refuse(path, **kwargs):
+        if "locked" in path.parts:
+            raise PermissionError(13, "Permission denied", str(path))
+        return look_up(path, **kwargs)
+
+    monkeypatch.setattr(Path, "stat", refuse)
+    assert refusal("curate.sources.0.path=locked/rows.jsonl") == (
+        "`curate.sources.path`: locked/rows.jsonl cannot be looked up (Permission denied)"
+    )
