@@ -19,6 +19,7 @@ from sftctl.recipe_files import require_files
 from sftctl.run_dir import RunDir, locked, write_text
 from sftctl.stage_inputs import STANDARD_INPUT, inputs_of, with_builtin_paths
 from sftctl.stage_outputs import forget_measurements, outputs_of, product_of, result_of
+from sftctl.units import duration
 
 if TYPE_CHECKING:
     from sftctl.tokenization.prepare import Prepared
@@ -270,9 +271,9 @@ def _say_cost(session: Session, stage: Stage, seconds: float) -> None:
     """One line: what the stage cost on one device, where the recipe names a price."""
     price = session.recipe.train.gpu_hour_usd
     if stage != "curate" and price is not None:
-        console.say(f"{stage}: {seconds:.0f} s of one device, ${seconds / 3600 * price:.4f} at ${price:g} an hour")
+        console.say(f"{stage}: {duration(seconds)} of one device, ${seconds / 3600 * price:.4f} at ${price:g} an hour")
     elif stage != "curate":
-        console.say(f"{stage}: {seconds:.0f} s; set train.gpu_hour_usd to see what that costs")
+        console.say(f"{stage}: {duration(seconds)}; set train.gpu_hour_usd to see what that costs")
 
 
 def _write_report(session: Session) -> None:

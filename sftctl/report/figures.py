@@ -59,24 +59,6 @@ def thousands(count: int) -> str:
     return f"{count:,}"
 
 
-def duration(seconds: float) -> str:
-    """Seconds, minutes or hours: whichever a person would say."""
-    if seconds < 120:
-        return f"{seconds:.1f} s"
-    if seconds < 7200:
-        return f"{seconds / 60:.1f} min"
-    return f"{seconds / 3600:.1f} h"
-
-
-def size(count: float) -> str:
-    """Bytes in binary units."""
-    for unit in ("B", "KiB", "MiB"):
-        if abs(count) < 1024:
-            return f"{count:.0f} {unit}"
-        count /= 1024
-    return f"{count:.2f} GiB"
-
-
 def dollars(amount: float | None) -> str:
     """A cost; a dash where no price was given."""
     return "–" if amount is None else f"${amount:,.2f}" if amount >= 0.01 or amount == 0 else f"${amount:.4f}"

@@ -15,6 +15,7 @@ from sftctl.report.junit import Suite, eval_cases, junit, smoke_test_cases
 from sftctl.report.markdown import markdown
 from sftctl.report.results import Results, read_results
 from sftctl.run_dir import RunDir, write_text
+from sftctl.units import duration
 
 _PAGE = Path(__file__).parent / "page"
 
@@ -52,7 +53,7 @@ def page(results: Results, name: str) -> str:
         figures.share,
         figures.share_interval,
         figures.thousands,
-        figures.duration,
+        duration,
         figures.pretty,
         preferred.grade_difference,
     ):

@@ -10,6 +10,7 @@ from sftctl.report.charts import Point, forest, loss_curves
 from sftctl.report.results import Results
 from sftctl.smoke_test.result import SmokeTestResult
 from sftctl.train.result import TrainResult
+from sftctl.units import data_size, duration
 
 
 @dataclass(frozen=True)
@@ -122,7 +123,7 @@ def _train_tiles(result: TrainResult | None) -> Iterator[Tile]:
     if result is None:
         return
     tokens = f"{result.tokens_per_second:,.0f} tokens per second on {result.plan.device}"
-    yield Tile("training time", "", figures.duration(result.seconds), tokens)
+    yield Tile("training time", "", duration(result.seconds), tokens)
     if result.cost_usd is not None:
         yield Tile("training cost", "", figures.dollars(result.cost_usd), "at the price in the recipe")
 
@@ -185,7 +186,7 @@ def training_facts(result: TrainResult | None) -> list[tuple[str, str]]:
         ("rows", f"{plan.rows:,} rows, {plan.trained_tokens:,} trained tokens, {plan.batch_size} examples a step"),
         ("learning rate", f"{plan.learning_rate:g}"),
         ("speed", f"{result.tokens_per_second:,.0f} tokens per second, {100 * result.fill:.0f} % of positions filled"),
-        ("peak memory", figures.size(result.peak_memory_bytes)),
+        ("peak memory", data_size(result.peak_memory_bytes)),
     ]
     if result.reload is not None:
         check = result.reload
@@ -203,8 +204,8 @@ def forecast_against_actual(result: TrainResult | None) -> list[Compared]:
         return []
     said = result.forecast
     rows = [
-        _compared("time", said.seconds, result.seconds, figures.duration),
-        _compared("peak memory", said.peak_memory_bytes, result.peak_memory_bytes, figures.size),
+        _compared("time", said.seconds, result.seconds, duration),
+        _compared("peak memory", said.peak_memory_bytes, result.peak_memory_bytes, data_size),
     ]
     if said.cost_usd and result.cost_usd is not None:
         rows.append(_compared("cost", said.cost_usd, result.cost_usd, figures.dollars))

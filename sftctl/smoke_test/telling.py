@@ -6,6 +6,7 @@ from rich.text import Text
 
 from sftctl import console
 from sftctl.smoke_test.result import Check, Forecast, MemoryUse, Preview, SmokeTestResult
+from sftctl.units import data_size, duration
 
 _ANNOTATION = {"fail": "error", "warn": "warning"}
 
@@ -50,26 +51,13 @@ def cost_line(forecast: Forecast) -> str:
     """Time, memory and money of the full run, in one line."""
     parts = [
         f"the full run: {forecast.steps} steps, {duration(forecast.seconds)}",
-        f"{gib(forecast.peak_memory_bytes)}",
+        f"{data_size(forecast.peak_memory_bytes)}",
     ]
     if forecast.cost_usd is not None:
         parts.append(f"{forecast.cost_usd:.2f} USD")
     if forecast.floor_seconds is not None:
         parts.append(f"no faster than {duration(forecast.floor_seconds)} at the device's peak")
     return ", ".join(parts)
-
-
-def duration(seconds: float) -> str:
-    """`42 s`, `7 min`, `3 h 05 min`."""
-    if seconds < 120:
-        return f"{seconds:.0f} s"
-    minutes = round(seconds / 60)
-    return f"{minutes} min" if minutes < 120 else f"{minutes // 60} h {minutes % 60:02d} min"
-
-
-def gib(size: int) -> str:
-    """Two decimals are enough to see what fits."""
-    return f"{size / 2**30:.2f} GiB"
 
 
 def _tell_forecast(forecast: Forecast) -> None:
@@ -80,7 +68,12 @@ def _tell_forecast(forecast: Forecast) -> None:
 
 def _way(use: MemoryUse) -> tuple[str, str, str, str]:
     static = use.weights + use.gradients + use.optimizer
-    return use.way, gib(static), gib(use.total), "unknown" if use.fits is None else "yes" if use.fits else "no"
+    return (
+        use.way,
+        data_size(static),
+        data_size(use.total),
+        "unknown" if use.fits is None else "yes" if use.fits else "no",
+    )
 
 
 def _coloured(preview: Preview) -> Text:

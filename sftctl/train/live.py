@@ -8,6 +8,7 @@ from sftctl.model.footprint import cost_usd
 from sftctl.model.peak_memory import MemoryMark
 from sftctl.train.monitor import Progress
 from sftctl.train.result import Plan
+from sftctl.units import data_size
 
 _SECONDS_BETWEEN_LINES = 20.0
 _COLUMNS = ("step", "loss", "held-out", "rate", "tokens/s", "fill", "memory", "left", "cost")
@@ -67,7 +68,7 @@ def cells(
         f"{now.learning_rate:.1e}",
         f"{now.tokens_per_second:,.0f}",
         f"{min(1.0, fill):.0%}",
-        f"{memory.growth_bytes() / 2**30:.2f} GiB" if memory is not None else "-",
+        data_size(memory.growth_bytes()) if memory is not None else "-",
         f"{int(left // 3600)}:{int(left % 3600 // 60):02}:{int(left % 60):02}",
         f"${cost:.2f}" if cost is not None else "-",
     )

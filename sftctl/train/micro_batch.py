@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from sftctl.model.footprint import Batch, Size, Way, activation_bytes, static_memory
+from sftctl.units import data_size
 
 MOST_TOKENS = 16_384
 """Chosen, not measured: a GPU is busy with less, and a larger micro-batch would only raise the peak."""
@@ -45,11 +46,9 @@ def room_on_gpu(demand: Demand, free_bytes: int) -> Room:
     bytes_per_token = _FORMULA_MARGIN * activation_bytes(demand.size, batch, bytes_per_value=2) / _ROUNDED_TO
     left = _USABLE_SHARE * free_bytes - static
     if left < bytes_per_token * _ROUNDED_TO:
-        return Room(0, f"the longest row alone: {_gib(static)} of {_gib(free_bytes)} go to weights and optimizer")
+        return Room(
+            0, f"the longest row alone: {data_size(static)} of {data_size(free_bytes)} go to weights and optimizer"
+        )
     fitting = int(left / bytes_per_token) // _ROUNDED_TO * _ROUNDED_TO
-    why = f"{_gib(left)} of {_gib(free_bytes)} are left for {bytes_per_token / 2**20:.2f} MiB a token"
+    why = f"{data_size(left)} of {data_size(free_bytes)} are left for {data_size(bytes_per_token)} a token"
     return Room(min(fitting, MOST_TOKENS), why if fitting < MOST_TOKENS else f"more would fit: {why}")
-
-
-def _gib(size: float) -> str:
-    return f"{size / 2**30:.1f} GiB"

@@ -16,6 +16,7 @@ from sftctl.train.inputs import Inputs, read_inputs
 from sftctl.train.micro_batch import ON_CPU, Demand, room_on_gpu
 from sftctl.train.precision import optimizer_for, way_of, with_fitting_dtype
 from sftctl.train.result import Plan
+from sftctl.units import data_size
 
 
 def plan(config: TrainConfig, model: ModelConfig, data: DataConfig, run_dir: RunDir, seed: int) -> Plan:
@@ -59,7 +60,7 @@ def complete_plan(
 def show(made: Plan) -> None:
     """The plan and its advice, for the terminal."""
     console.say(planning.in_words(made))
-    console.say("memory: " + ", ".join(f"{name} {_in_units(held)}" for name, held in made.memory_bytes.items()))
+    console.say("memory: " + ", ".join(f"{name} {data_size(held)}" for name, held in made.memory_bytes.items()))
     for advice in made.advice:
         console.warn(f"{advice.what}: {advice.why}. To change it, {advice.change}.")
 
@@ -81,7 +82,3 @@ def _memory(made: Plan, model: ModelConfig, size: Size) -> dict[str, int]:
         "optimizer": static.optimizer,
         "activations": activation_bytes(size, batch, bytes_per_value=bytes_per_value),
     }
-
-
-def _in_units(count: int) -> str:
-    return f"{count / 2**30:.1f} GiB" if count >= 2**30 else f"{count / 2**20:.1f} MiB"

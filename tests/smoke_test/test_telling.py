@@ -1,14 +1,12 @@
 from types import SimpleNamespace
 
-import pytest
-
 from sftctl.model.config import ModelConfig
 from sftctl.model.loading import load_tokenizer
 from sftctl.smoke_test.forecast import steady_steps
 from sftctl.smoke_test.preview import preview
 from sftctl.smoke_test.rehearsal import Step
 from sftctl.smoke_test.result import Check, Piece, SmokeTestResult
-from sftctl.smoke_test.telling import annotations, cost_line, duration
+from sftctl.smoke_test.telling import annotations, cost_line
 from sftctl.tokenization.rows import EncodedRow
 
 
@@ -32,11 +30,6 @@ def test_github_gets_one_annotation_for_each_check_that_is_not_passed(monkeypatc
 def test_no_annotations_elsewhere(monkeypatch):
     monkeypatch.delenv("GITHUB_ACTIONS", raising=False)
     assert annotations(_result()) == []
-
-
-@pytest.mark.parametrize(("seconds", "words"), [(42.4, "42 s"), (600, "10 min"), (11_100, "3 h 05 min")])
-def test_durations_in_words(seconds, words):
-    assert duration(seconds) == words
 
 
 def test_the_cost_of_the_run_is_one_line():

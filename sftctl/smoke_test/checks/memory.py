@@ -4,6 +4,7 @@ from sftctl.errors import OutOfMemory
 from sftctl.smoke_test.evidence import Evidence
 from sftctl.smoke_test.result import Check
 from sftctl.tokenization.compact import lengths_of
+from sftctl.units import data_size
 
 _TIGHT, _FULL = 0.85, 0.95
 _OUTLIER = 8
@@ -19,11 +20,11 @@ def peak(evidence: Evidence) -> Check:
             name=name, verdict="fail", evidence=str(rehearsal.stopped_by), advice="see the forecast's other ways"
         )
     held = rehearsal.peak_memory_bytes
-    text = f"{_gib(held)} at the peak, the longest rows included"
+    text = f"{data_size(held)} at the peak, the longest rows included"
     if machine.device_memory_bytes is None:
         return Check(name=name, verdict="pass", evidence=text)
     share = held / machine.device_memory_bytes
-    text = f"{text}; {share:.0%} of {_gib(machine.device_memory_bytes)} ({machine.device_name})"
+    text = f"{text}; {share:.0%} of {data_size(machine.device_memory_bytes)} ({machine.device_name})"
     if share > _FULL:
         advice = "lower train.micro_batch, set train.gradient_checkpointing=true, or use model.method=lora"
         return Check(name=name, verdict="fail", evidence=text, advice=advice)
@@ -46,7 +47,3 @@ def longest_row(evidence: Evidence) -> Check:
     row = rows[by_row.index(longest)]
     advice = f"look at the row {row.id}; set data.max_length={2 * usual} to leave such rows out"
     return Check(name=name, verdict="fail", evidence=text, advice=advice)
-
-
-def _gib(size: int) -> str:
-    return f"{size / 2**30:.2f} GiB"

@@ -2,6 +2,7 @@
 
 from sftctl.smoke_test.evidence import Evidence
 from sftctl.smoke_test.result import Check
+from sftctl.units import data_size
 
 _COPIES_BESIDE_KEPT = 3
 """The best checkpoint, the one being written, and the finished model."""
@@ -31,11 +32,11 @@ def disk(evidence: Evidence) -> Check:
     name = "save.disk"
     free, saved = evidence.machine.free_disk_bytes, evidence.rehearsal.checkpoint
     if saved is None:
-        text = f"{free / 2**30:.1f} GiB free; no checkpoint to measure by"
+        text = f"{data_size(free)} free; no checkpoint to measure by"
         return Check(name=name, verdict="fail" if free == 0 else "skipped", evidence=text, advice="free disk space")
     copies = evidence.recipe.train.keep_checkpoints + _COPIES_BESIDE_KEPT
     needed = copies * saved.size_bytes
-    text = f"{free / 2**30:.1f} GiB free, {needed / 2**30:.2f} GiB needed for {copies} copies"
+    text = f"{data_size(free)} free, {data_size(needed)} needed for {copies} copies"
     if free < needed:
         advice = "free disk space, lower train.keep_checkpoints, or set run_dir to another disk"
         return Check(name=name, verdict="fail", evidence=text, advice=advice)
