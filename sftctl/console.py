@@ -71,8 +71,9 @@ def log_only(text: str) -> None:
 
 
 def interactive() -> bool:
-    """Whether bars may move: a terminal, outside CI, and not quiet."""
-    return sys.stderr.isatty() and not os.environ.get("CI") and _settings.verbosity != "quiet"
+    """Whether bars may move: a terminal that can move its cursor, outside CI, and not quiet."""
+    still = os.environ.get("CI") or os.environ.get("TERM") == "dumb" or _settings.verbosity == "quiet"
+    return sys.stderr.isatty() and not still
 
 
 def say(text: str) -> None:

@@ -181,8 +181,9 @@ def locked(run_dir: RunDir, command: str) -> Iterator[None]:
                 f"{run_dir.root}: in use by {_holder(run_dir.lock)}. Wait for it, or give this run another --run-dir."
             ) from error
         holder = {"pid": os.getpid(), "host": socket.gethostname(), "command": command}
-        os.truncate(descriptor, 0)
-        os.write(descriptor, json.dumps(holder).encode())
+        with storage_errors(run_dir.lock):
+            os.ftruncate(descriptor, 0)
+            os.write(descriptor, json.dumps(holder).encode())
         yield
         os.truncate(descriptor, 0)
     finally:

@@ -44,6 +44,15 @@ def test_a_run_directory_in_use_names_its_holder_and_a_dead_holders_lock_is_take
     assert (tmp_path / "run.lock").read_text() == ""
 
 
+def test_a_lock_that_cannot_be_written_names_itself(tmp_path, monkeypatch):
+    def fail(descriptor, content):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("os.write", fail)
+    with pytest.raises(StorageFailed, match=r"run\.lock: the disk is full"), locked(RunDir(tmp_path), "train"):
+        pass
+
+
 def test_a_failed_write_leaves_the_old_file_and_no_other(tmp_path):
     path = tmp_path / "result.json"
     write_json(path, {"value": 1})

@@ -8,13 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from accelerate.utils import broadcast_object_list
-from safetensors import SafetensorError
 from transformers import TrainerCallback
 
-from sftctl.errors import SftctlError, StorageFailed
+from sftctl.errors import SftctlError
 from sftctl.model.device import pick_device
 from sftctl.model.peak_memory import mark_memory
-from sftctl.run_dir import storage_errors
 from sftctl.tokenization.config import DataConfig
 from sftctl.train import checkpoints, launch, planning
 from sftctl.train.assembly import Assembled, Recipe, assemble, model_of, out_of_memory_explained, trainable_model
@@ -129,12 +127,10 @@ def rehearse(subject: Subject, scratch: Path, limits: Limits, before: Callable[[
 def _trained(assembled: Assembled, plan: Plan, scratch: Path) -> SftctlError | None:
     """Run the steps; the error that ended them, if one did."""
     try:
-        with storage_errors(scratch), out_of_memory_explained(plan):
+        with checkpoints.saving_errors(scratch), out_of_memory_explained(plan):
             assembled.trainer.train()
     except SftctlError as error:
         return error
-    except SafetensorError as error:
-        return StorageFailed(f"{scratch}: the checkpoint could not be written ({error}). Free disk space.")
     return None
 
 

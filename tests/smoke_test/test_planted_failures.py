@@ -145,13 +145,12 @@ def test_a_disk_without_room_for_the_checkpoints_is_said(trial, tmp_path, monkey
 
 
 def test_a_disk_that_fills_while_saving_is_said(trial, tmp_path, monkeypatch):
-    def full(*args, **kwargs):
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr("sftctl.train.checkpoints.publish_folder", full)
+    save = torch.save
+    monkeypatch.setattr("torch.save", lambda value, path, **options: save(value, "/dev/full", **options))
     result = _short(trial).examined(tmp_path)
     assert "save.checkpoint" in _failed(result)
-    assert "the disk is full" in next(check.evidence for check in result.failed if check.name == "save.checkpoint")
+    evidence = next(check.evidence for check in result.failed if check.name == "save.checkpoint")
+    assert "the optimizer's state could not be written. Free disk space." in evidence
 
 
 def test_labels_shifted_by_one_are_found(trial, tmp_path):
