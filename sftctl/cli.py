@@ -285,7 +285,7 @@ def _guarded(work: Callable[[], ExitCode], *, as_json: bool = False) -> ExitCode
         message = str(error)
         code, kind = error.exit_code, type(error).__name__
     except KeyboardInterrupt:
-        message = "interrupted; nothing of this stage was saved. Run the same command again."
+        message = "interrupted; this command saved nothing more. Run it again."
         code, kind = ExitCode.KILLED_BY_SIGINT, Interrupted.__name__
     except OSError as error:
         if error.errno not in _DISK_ERRORS:

@@ -49,9 +49,10 @@ def evaluate(
         else:
             measured = measure_answers(config, engine, data, rows, run_dir=run_dir, seed=seed)
         unreachable = ask_who_is_preferred(booth, measured)
-    write_generations(run_dir, measured.pairs)
-    result = conclude(config, measured, seed=seed, seconds=time.monotonic() - started, flattened=_flattened(run_dir))
-    write_json(run_dir.eval_result, result.model_dump(mode="json"))
+        write_generations(run_dir, measured.pairs)
+        seconds = time.monotonic() - started
+        result = conclude(config, measured, seed=seed, seconds=seconds, flattened=_flattened(run_dir))
+        write_json(run_dir.eval_result, result.model_dump(mode="json"))
     _announce(result, run_dir)
     if unreachable is not None:
         raise unreachable

@@ -2,12 +2,13 @@
 
 import contextlib
 import math
+import os
 import signal
 import time
 from collections.abc import Iterator
 from types import FrameType
 
-SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGUSR1)
+SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGUSR1, signal.SIGHUP)
 
 
 class StopRequest:
@@ -23,14 +24,21 @@ class StopRequest:
 
 @contextlib.contextmanager
 def stop_on_signal() -> Iterator[StopRequest]:
-    """Within the block SIGTERM, SIGINT and SIGUSR1 only raise the flag; the former handlers come back after it."""
+    """Within the block SIGTERM, SIGINT, SIGUSR1 and SIGHUP only raise the flag; the former handlers come back after it.
+
+    SIGHUP stays ignored where `nohup` asked for that.
+    """
     request = StopRequest()
 
     def note(number: int, frame: FrameType | None) -> None:
         request.signal = signal.Signals(number)
+        # Not through the console: it may be in the middle of a line, and cannot be entered twice.
+        with contextlib.suppress(OSError):
+            os.write(2, f"{request.signal.name}: the step or the save in hand is finished first\n".encode())
 
+    kept = {signal.SIGHUP} if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN else set()
     try:
-        former = {number: signal.signal(number, note) for number in SIGNALS}
+        former = {number: signal.signal(number, note) for number in SIGNALS if number not in kept}
     except ValueError:  # not the main thread: signals are its caller's business
         yield request
         return
