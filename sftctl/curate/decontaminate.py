@@ -52,18 +52,27 @@ class _Found:
 
 
 def find_contaminated(texts: Words, items: Words, groups: Sequence[int], max_groups: int) -> list[Hit]:
-    """One hit a contaminated text: the first item with a long n-gram, else the item covered most."""
-    short = _grams_of(items, SHORT)
-    if len(short.hashes) == 0:
-        return []
-    in_short = _without_boilerplate(_occurrences(texts, short), groups, max_groups)
-    some = np.unique(in_short.rows)
-    long = _grams_of(items, LONG)
-    in_long = _without_boilerplate(_occurrences(texts.of_texts(some), long), np.asarray(groups)[some], max_groups)
-    hits = _covering(in_short, short, items.lengths)
-    for row, gram in zip(some[in_long.rows].tolist(), in_long.grams.tolist(), strict=True):
-        hits[row] = Hit(row, int(long.items[long.starts[gram]]))
+    """One hit a contaminated text: the first item that it quotes, else the item that it covers most."""
+    hits = {hit.row: hit for hit in find_covered(texts, items, groups, max_groups)}
+    hits |= {hit.row: hit for hit in find_quoted(texts, items, groups, max_groups)}
     return [hits[row] for row in sorted(hits)]
+
+
+def find_quoted(texts: Words, items: Words, groups: Sequence[int], max_groups: int) -> list[Hit]:
+    """Texts that share `LONG` words in a row with an item, each with the first of such items."""
+    long = _grams_of(items, LONG)
+    found = _without_boilerplate(_occurrences(texts, long), groups, max_groups)
+    first: dict[int, Hit] = {}
+    for row, gram in zip(found.rows.tolist(), found.grams.tolist(), strict=True):
+        first.setdefault(row, Hit(row, int(long.items[long.starts[gram]])))
+    return list(first.values())
+
+
+def find_covered(texts: Words, items: Words, groups: Sequence[int], max_groups: int) -> list[Hit]:
+    """Texts whose runs of `SHORT` words cover enough of an item, each with the item that is covered most."""
+    short = _grams_of(items, SHORT)
+    found = _without_boilerplate(_occurrences(texts, short), groups, max_groups)
+    return list(_covering(found, short, items.lengths).values()) if len(found.rows) else []
 
 
 def _grams_of(items: Words, size: int) -> _Grams:

@@ -1,7 +1,7 @@
 """The test items that training must not hold: held-out rows and the texts of benchmark files."""
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,14 +10,16 @@ import numpy as np
 
 from sftctl.curate.config import DecontaminateConfig
 from sftctl.curate.corpus import Corpus
-from sftctl.curate.decontaminate import SHORT, STAGE, find_contaminated
+from sftctl.curate.decontaminate import SHORT, STAGE, Hit, find_contaminated, find_covered, find_quoted
 from sftctl.curate.result import DecontaminationReport
 from sftctl.curate.verdicts import Decision
-from sftctl.curate.words import prompt_text, split_words
+from sftctl.curate.words import Words, prompt_text, split_words
 from sftctl.data.conversation import Conversation
 from sftctl.data.read import read_values
 
 HELD_OUT = "held_out"
+
+Find = Callable[[Words, Words, Sequence[int], int], list[Hit]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,22 +40,34 @@ class Decontaminated:
     report: DecontaminationReport
 
 
+MAX_GROUPS_OF_A_TEMPLATE = 2
+"""Rows are asked in the words of held-out rows: eight words in more groups than this are their template."""
+
+
 def decontaminate(
     corpus: Corpus, rest: Sequence[int], held_out: Sequence[Conversation], config: DecontaminateConfig
 ) -> Decontaminated:
     """Rejects every row that holds a test item."""
-    items = [*_held_out_items(held_out), *(item for path in config.benchmarks for item in _benchmark_items(path))]
     rows = np.array(rest, dtype=np.int64)
-    texts = corpus.words.whole().of_texts(rows)
-    words = split_words([item.text for item in items])
-    hits = find_contaminated(texts, words, corpus.groups[rows].tolist(), config.max_groups)
-    matched = {rest[hit.row]: items[hit.item] for hit in hits}
+    texts, groups = corpus.words.whole().of_texts(rows), corpus.groups[rows].tolist()
+
+    def matched(find: Find, items: Sequence[TestItem], max_groups: int) -> dict[int, TestItem]:
+        words = split_words([item.text for item in items])
+        return {rest[hit.row]: items[hit.item] for hit in find(texts, words, groups, max_groups)}
+
+    prompts, answers = _held_out_items(held_out)
+    benchmarks = [item for path in config.benchmarks for item in _benchmark_items(path)]
+    template = min(config.max_groups, MAX_GROUPS_OF_A_TEMPLATE)
+    found = matched(find_contaminated, benchmarks, config.max_groups)
+    found = matched(find_covered, [*prompts, *answers], template) | found
+    found = matched(find_quoted, prompts, config.max_groups) | found
+    items = [*prompts, *answers, *benchmarks]
     return Decontaminated(
-        rest=[position for position in rest if position not in matched],
-        decisions=[_decision(corpus.rows[position], item) for position, item in matched.items()],
+        rest=[position for position in rest if position not in found],
+        decisions=[_decision(corpus.rows[position], found[position]) for position in sorted(found)],
         report=DecontaminationReport(
             items=dict(Counter(origin for origin, _ in dict.fromkeys((item.origin, item.name) for item in items))),
-            hits=dict(Counter(item.origin for item in matched.values())),
+            hits=dict(Counter(found[position].origin for position in sorted(found))),
         ),
     )
 
@@ -63,14 +77,20 @@ def _decision(row: Conversation, item: TestItem) -> Decision:
     return Decision(row.id, "rejected", STAGE, reason, item.name)
 
 
-def _held_out_items(held_out: Sequence[Conversation]) -> Iterator[TestItem]:
-    """The prompt; the response where the prompt is too short to be known again.
+def _held_out_items(held_out: Sequence[Conversation]) -> tuple[list[TestItem], list[TestItem]]:
+    """Prompts; and responses, of rows whose prompt is too short to be known again.
 
-    Answers are left to the near-copy check: a 13-word idiom of code is in many answers to different questions.
+    Answers are not looked for by a quotation: a 13-word idiom of code is in many answers to different questions.
     """
+    prompts: list[TestItem] = []
+    answers: list[TestItem] = []
     for row in held_out:
         prompt = prompt_text(row)
-        yield TestItem(HELD_OUT, row.id, prompt if len(prompt.split()) >= SHORT else row.response)
+        if len(prompt.split()) >= SHORT:
+            prompts.append(TestItem(HELD_OUT, row.id, prompt))
+        else:
+            answers.append(TestItem(HELD_OUT, row.id, row.response))
+    return prompts, answers
 
 
 def _benchmark_items(path: Path) -> Iterator[TestItem]:

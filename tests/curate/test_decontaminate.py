@@ -66,3 +66,35 @@ def test_rows_that_hold_a_benchmark_item_are_rejected_with_its_place(tmp_path):
     assert result.decontamination.hits == {"test.jsonl": 1}
     (row,) = read_jsonl(tmp_path / "run/data/rejected.jsonl")
     assert (row["stage"], row["matched_id"], row["line"]) == ("decontaminate", "test.jsonl:2", 61)
+
+
+def held_out_hits(tmp_path, held_out: tuple[str, str], rows: list[tuple[str, str]]) -> list[int]:
+    """Lines that are rejected for a held-out row."""
+    prompt, response = held_out
+    turns = [{"role": "user", "content": prompt}, {"role": "assistant", "content": response}]
+    frozen = {"id": "frozen", "messages": turns, "source": "domain", "role": "domain"}
+    (tmp_path / "frozen.jsonl").write_text(json.dumps(frozen) + "\n")
+    write_rows(tmp_path / "rows.jsonl", [*rows, *made_up_rows(20)])
+    run_curate(tmp_path, hold_out={"frozen": tmp_path / "frozen.jsonl"})
+    rejected = read_jsonl(tmp_path / "run/data/rejected.jsonl")
+    return [row["line"] for row in rejected if row["reason"] == "held_out_item"]
+
+
+def test_rows_asked_in_the_words_of_a_held_out_row_about_something_else_stay(tmp_path):
+    asked = "Write the section called features of the readme of {}"
+    names = ["the blue parser", "our old mailer", "a small clock", "some other tool"]
+    rows = [(asked.format(name), f"{name} has no features, {words(50 * n, 30)}") for n, name in enumerate(names)]
+    held_out = (asked.format("one queue"), words(900, 30))
+    assert held_out_hits(tmp_path, held_out, rows) == []
+    # The held-out question itself, inside two unrelated rows, is a leak.
+    leaks = [(f"{words(400 + 50 * n, 30)} {held_out[0]}", f"answer {n}") for n in range(2)]
+    assert held_out_hits(tmp_path, (f"{held_out[0]} by {words(960, 4)}", words(900, 30)), leaks) == [1, 2]
+
+
+def test_an_idiom_of_a_held_out_answer_is_no_leak_and_half_of_the_answer_is(tmp_path):
+    answer = words(0, 40)
+    rows = [
+        ("Say what it does.", f"{words(100, 30)} {words(3, 14)}"),
+        ("Say it all.", f"{words(200, 9)} {words(3, 22)}"),
+    ]
+    assert held_out_hits(tmp_path, ("Tell me.", answer), rows) == [2]
