@@ -2,11 +2,13 @@
 
 import copy
 import re
+import traceback
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
 
+from jinja2 import TemplateSyntaxError
 from transformers import PreTrainedTokenizerFast
 
 from sftctl.errors import UsageError
@@ -89,10 +91,13 @@ def _template(name: str, tokenizer: PreTrainedTokenizerFast) -> str:
         # A base model has seen its bos before every text if its tokenizer adds one.
         return ("{{- bos_token -}}" if adds_bos(tokenizer) else "") + text
     try:
-        return Path(name).read_text(encoding="utf-8")
+        text = Path(name).read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         known = ", ".join(TEMPLATE_NAMES)
         raise UsageError(f"data.chat_template: {name} is not one of {known}, nor a readable file ({error})") from error
+    if not text.strip():
+        raise UsageError(f"data.chat_template: {name} is empty")
+    return text
 
 
 def _require_template(tokenizer: PreTrainedTokenizerFast) -> None:
@@ -111,8 +116,19 @@ def _terminator(
     try:
         facts = probe_template(tokenizer, stops, allow_missing_eot=config.allow_missing_eot)
     except MaskRefused as refusal:
-        raise UsageError(f"data.chat_template: {refusal.message}") from refusal
+        line = _line_of(refusal.__cause__)
+        named = config.chat_template or "the tokenizer's own"
+        where = f"{named}:{line}: " if line else ""
+        raise UsageError(f"data.chat_template: {where}{refusal.message}") from refusal
     return facts.terminator.strip() or None
+
+
+def _line_of(failure: BaseException | None) -> int | None:
+    """The line of a template at which it could not be read, or at which it failed."""
+    if isinstance(failure, TemplateSyntaxError):
+        return failure.lineno
+    frames = traceback.extract_tb(failure.__traceback__) if failure else []
+    return next((frame.lineno for frame in reversed(frames) if frame.filename == "<template>"), None)
 
 
 def _add_missing(tokenizer: PreTrainedTokenizerFast, terminator: str | None, config: DataConfig) -> tuple[str, ...]:

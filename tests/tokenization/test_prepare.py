@@ -70,6 +70,28 @@ def test_a_template_can_be_a_file(tmp_path: Path) -> None:
         prepare_tokenizer(tokenizer(PLAIN), DataConfig(chat_template=str(tmp_path / "absent.jinja")))
 
 
+@pytest.mark.parametrize(
+    ("template", "told"),
+    [
+        (
+            "{% for m in messages %}\n{{ m['role'] }\n{% endfor %}",
+            ":2: the chat template cannot render this row: unexpected '}'",
+        ),
+        (
+            "{% for m in messages %}\n\n{{ m.role.nope.nope }}{% endfor %}",
+            ":3: the chat template cannot render this row: 'str object'",
+        ),
+        ("", " is empty"),
+    ],
+)
+def test_a_template_that_fails_is_named_with_its_line(template: str, told: str, tmp_path: Path) -> None:
+    file = tmp_path / "broken.jinja"
+    file.write_text(template, encoding="utf-8")
+    with pytest.raises(UsageError) as raised:
+        prepare_tokenizer(tokenizer(PLAIN), DataConfig(chat_template=str(file)))
+    assert str(raised.value).startswith(f"data.chat_template: {file}{told}")
+
+
 def test_markers_that_the_model_does_not_have_are_refused_unless_asked_for() -> None:
     with pytest.raises(
         UsageError, match=r"no token for <\|im_start\|>, <\|im_end\|>.*add_missing_special_tokens: true"
