@@ -12,7 +12,7 @@ import torch
 from accelerate.utils import broadcast_object_list
 
 from sftctl.data.conversation import read_conversations
-from sftctl.errors import GateFailed
+from sftctl.errors import GateFailed, UsageError
 from sftctl.model.config import ModelConfig
 from sftctl.model.device import pick_device
 from sftctl.model.footprint import size_of
@@ -48,6 +48,10 @@ def smoke_test(
 ) -> SmokeTestResult:
     """Train a little, look closely, forecast the rest. Raises GateFailed, the result written, when a check fails."""
     began = time.perf_counter()
+    if launch.sharded():
+        raise UsageError(
+            "smoke-test looks into the model on one process, and its weights are split. Run it by torchrun, or plainly."
+        )
     if torch.cuda.is_available():
         torch.cuda.set_device(launch.local_rank())
     files = row_files(train, run_dir)

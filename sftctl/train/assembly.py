@@ -111,9 +111,12 @@ def held_out_loss(rows: Sequence[EncodedRow], pad_token_id: int) -> Callable[[An
     """A function of the model: the loss on domain rows as `eval_loss`, and one for each role and source."""
 
     def measure(model: Any) -> dict[str, float]:
-        # Each process scores its share; all then hold all losses, and decide alike.
-        share = score_rows(model, rows[launch.rank() :: launch.processes()], pad_token_id=pad_token_id)
-        by_place = dict(gather_object([(loss.id, loss) for loss in share])) if launch.processes() > 1 else {}
+        # Each process scores its share; all then hold all losses, and decide alike. Sharded weights are only whole
+        # while all processes compute together: then each scores all rows.
+        divided = launch.processes() > 1 and not launch.sharded()
+        mine = rows[launch.rank() :: launch.processes()] if divided else rows
+        share = score_rows(model, mine, pad_token_id=pad_token_id)
+        by_place = dict(gather_object([(loss.id, loss) for loss in share])) if divided else {}
         losses = [by_place[row.id] for row in rows] if by_place else share
         by_role = _grouped(losses, [row.role for row in rows])
         by_source = _grouped(losses, [row.source for row in rows])
@@ -140,11 +143,11 @@ def model_of(trainer: GuardedTrainer) -> Any:
     return trainer.accelerator.unwrap_model(trainer.model)
 
 
-def release(assembled: Assembled) -> None:
+def release(assembled: Assembled, model: Any) -> None:
     """Free the device: the saved model must fit beside nothing else when it is read back."""
     trainer = assembled.trainer
-    model = model_of(trainer)
-    model.zero_grad(set_to_none=True)
+    for held in (model, model_of(trainer)):
+        held.zero_grad(set_to_none=True)
     trainer.optimizer = trainer.lr_scheduler = None
     trainer.accelerator.free_memory()
     if model.device.type == "cuda" and not getattr(model, "is_quantized", False):

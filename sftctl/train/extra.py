@@ -10,7 +10,7 @@ def _names(text: str) -> frozenset[str]:
 ALLOWED = _names(
     """
     activation_offloading adam_beta1 adam_beta2 adam_epsilon ddp_backend ddp_broadcast_buffers ddp_bucket_cap_mb
-    ddp_find_unused_parameters ddp_static_graph ddp_timeout deepspeed fsdp fsdp_config full_determinism
+    ddp_find_unused_parameters ddp_static_graph ddp_timeout full_determinism
     log_level log_level_replica log_on_each_node loss_type lr_scheduler_kwargs neftune_noise_alpha
     optim_target_modules project router_aux_loss_coef run_name tf32 torch_compile torch_compile_backend
     torch_compile_mode torch_empty_cache_steps trackio_bucket_id trackio_space_id trackio_static_space_id
@@ -25,9 +25,12 @@ INSTEAD = {
     "chat_template_path": "data.chat_template",
     "completion_only_loss": "data.train_on",
     "data_seed": "seed",
+    "deepspeed": "accelerate's configuration",
     "eval_steps": "train.evaluations_per_epoch",
     "eval_strategy": "train.evaluations_per_epoch",
     "fp16": "model.dtype",
+    "fsdp": "accelerate's configuration",
+    "fsdp_config": "accelerate's configuration",
     "gradient_accumulation_steps": "train.batch_size and train.micro_batch",
     "gradient_checkpointing": "train.gradient_checkpointing",
     "learning_rate": "train.learning_rate",

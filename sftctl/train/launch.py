@@ -20,6 +20,13 @@ def local_rank() -> int:
     return int(os.environ.get("LOCAL_RANK", "0"))
 
 
+def sharded() -> bool:
+    """Whether each process holds only a part of the weights: FSDP, or DeepSpeed's stage 3."""
+    fsdp = os.environ.get("ACCELERATE_USE_FSDP", "").lower() == "true"
+    deepspeed = os.environ.get("ACCELERATE_USE_DEEPSPEED", "").lower() == "true"
+    return fsdp or (deepspeed and os.environ.get("ACCELERATE_DEEPSPEED_ZERO_STAGE") == "3")
+
+
 def use_one_gpu(command: str) -> str | None:
     """Without a launcher on a machine of several GPUs: keep to the first, and return the line that would use them all.
 

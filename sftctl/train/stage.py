@@ -2,7 +2,7 @@
 
 import time
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 
@@ -13,7 +13,7 @@ from sftctl.model.device import pick_device
 from sftctl.model.peak_memory import MemoryMark, mark_memory
 from sftctl.run_dir import RunDir, write_json
 from sftctl.tokenization.config import DataConfig
-from sftctl.train import checkpoints, launch, planning, publishing
+from sftctl.train import checkpoints, launch, planning, publishing, sharding
 from sftctl.train.assembly import (
     Assembled,
     Recipe,
@@ -67,6 +67,7 @@ def train(  # noqa: PLR0913 - the face that every stage has, and the two ways to
     """Train, or go on training; leaves model/, checkpoints/ and logs/. Exit codes are those of the errors raised."""
     if torch.cuda.is_available():
         torch.cuda.set_device(launch.local_rank())
+    sharding.refuse_unsupported(config)
     inputs = read_inputs(config, model, data, run_dir)
     origin = made_from(config, model, data, seed=seed, hashes=inputs.hashes)
     checkpoint = None if overwrite or resume == "never" else checkpoint_to_resume(run_dir, origin)
@@ -150,25 +151,30 @@ def _run(assembled: Assembled, start: _Start) -> None:
 
 def _finished_by_process_0(assembled: Assembled, start: _Start, memory: MemoryMark) -> TrainResult:
     accelerator = assembled.trainer.accelerator
-    result = None if launch.rank() else _finish(assembled, start, memory)
+    weights = sharding.whole_weights(assembled.trainer) if launch.sharded() else None
+    result = None if launch.rank() else _finish(assembled, start, memory, weights)
     accelerator.wait_for_everyone()
     accelerator.end_training()
     return result or TrainResult.model_validate_json(start.run_dir.train_result.read_bytes())
 
 
-def _finish(assembled: Assembled, start: _Start, memory: MemoryMark) -> TrainResult:
-    """Save the best weights, read them back, and write down what happened."""
-    recipe, run_dir, prepared = start.recipe, start.run_dir, start.inputs.prepared
+def _finish(
+    assembled: Assembled, start: _Start, memory: MemoryMark, weights: dict[str, torch.Tensor] | None
+) -> TrainResult:
+    """Save the best weights, read them back, and write down what happened; `weights` are those of a sharded run."""
+    recipe, run_dir, prepared = sharding.whole_recipe(start.recipe), start.run_dir, start.inputs.prepared
     peak_memory_bytes = memory.growth_bytes()
-    chosen = _choose_weights(assembled, run_dir)
+    model = model_of(assembled.trainer)
+    if weights is not None:
+        model = sharding.whole_model(recipe, start.inputs, weights)
+    chosen = _choose_weights(model, assembled.conductor.progress, run_dir)
     result = outcome_of(recipe, start.inputs, assembled, start.checkpoint)
     result = result.model_copy(update={"chosen_step": chosen, "forecast": read_forecast(run_dir)})
-    model = model_of(assembled.trainer)
     rows = start.inputs.rows[: publishing.CHECK_ROWS]
     live_logits = publishing.logits_of(model, rows)
     card = model_card(Made(recipe.train, recipe.model, start.data, recipe.seed), result, start.inputs.hashes)
     publishing.save(publishing.Finished(model, prepared, recipe.model, card), run_dir.model)
-    release(assembled)
+    release(assembled, model)
     check = publishing.reload_check(training_model(recipe), run_dir.model, prepared, rows, live_logits)
     seconds = start.clock.seconds()
     result = result.model_copy(
@@ -185,14 +191,13 @@ def _finish(assembled: Assembled, start: _Start, memory: MemoryMark) -> TrainRes
     return result
 
 
-def _choose_weights(assembled: Assembled, run_dir: RunDir) -> int:
-    """The step with the lowest held-out loss ever, where its checkpoint is whole; else the last."""
-    progress = assembled.conductor.progress
+def _choose_weights(model: Any, progress: Progress, run_dir: RunDir) -> int:
+    """Put in the weights of the lowest held-out loss ever, where its checkpoint is whole; else keep the last."""
     if progress.best_step is None or progress.best_step == progress.step:
         return progress.step
     best = checkpoints.at_step(run_dir.checkpoints, progress.best_step)
     if best is None:
         console.warn(f"the checkpoint of the best step {progress.best_step} is not there; the last weights are saved.")
         return progress.step
-    publishing.load_weights(assembled.trainer.model, best.path)
+    publishing.load_weights(model, best.path)
     return progress.best_step

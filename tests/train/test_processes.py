@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import stat
 import subprocess
 import sys
@@ -11,10 +12,35 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from sftctl.errors import UsageError
+from sftctl.run_dir import RunDir
 from sftctl.train import launch
+from sftctl.train.result import TrainResult
 from sftctl.train.stage import train
+from tests.conftest import ROOT
+from tests.train.forked import weights
 from tests.train.one_of_several import SETTINGS
+from tests.train.one_sharded import ENVIRONMENT
 from tests.train.rows import DATA, FULL, run_with_rows, short
+
+
+def started(program: str, run_dir: RunDir, *arguments: str, port: int, **environment: str) -> TrainResult:
+    """What two processes under torchrun leave."""
+    command = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node=2", f"--master-port={port}", "-m"]
+    done = subprocess.run(
+        [*command, f"tests.train.{program}", str(run_dir.root), *arguments],
+        cwd=ROOT, env=os.environ | environment, capture_output=True, text=True, timeout=300, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert "find_unused_parameters" not in done.stderr
+    return TrainResult.model_validate_json(run_dir.train_result.read_bytes())
+
+
+def assert_alike(two: TrainResult, one: TrainResult, folders: tuple[Path, Path]) -> None:
+    assert two.plan.processes == 2
+    assert [x.loss for x in two.held_out] == pytest.approx([x.loss for x in one.held_out], abs=1e-4)
+    a, b = (load_file(next(folder.glob("*.safetensors"))) for folder in folders)
+    assert max(float((a[name] - b[name]).abs().max()) for name in a) < 1e-4
 
 
 @pytest.mark.slow
@@ -22,23 +48,53 @@ def test_two_gloo_processes_end_where_one_does(tmp_path):
     rows = 15  # two steps of 6 rows and a last one of 3
     alone, together = (run_with_rows(tmp_path / name, rows=rows, held_out=5, general=3) for name in ("one", "two"))
     one = train(short(**SETTINGS), FULL, DATA, alone, 17)
-    environment = os.environ | {"OMP_NUM_THREADS": "1"}
-    command = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node=2", "--master-port=29571"]
-    done = subprocess.run(
-        [*command, "-m", "tests.train.one_of_several", str(together.root)],
-        cwd=Path(__file__).parents[2], env=environment, capture_output=True, text=True, timeout=300, check=False,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr[-3000:]
-    assert "find_unused_parameters" not in done.stderr
-    two = json.loads(together.train_result.read_text())
-    assert two["plan"]["processes"] == 2
-    assert [x["loss"] for x in two["held_out"]] == pytest.approx([x.loss for x in one.held_out], abs=1e-4)
-    a, b = (load_file(each.model / "model.safetensors") for each in (alone, together))
-    assert max(float((a[name] - b[name]).abs().max()) for name in a) < 1e-4
+    two = started("one_of_several", together, port=29571)
+    assert_alike(two, one, (together.model, alone.model))
     lines = [json.loads(line) for line in together.metrics.read_text().splitlines()]
     assert [line["step"] for line in lines if "loss" in line] == [1, 2, 3]
     names = {path.name for path in (together.checkpoints / "checkpoint-3").iterdir()}
     assert {"rng_state_0.pth", "rng_state_1.pth"} <= names
+
+
+@pytest.mark.slow
+def test_weights_sharded_by_fsdp2_end_where_whole_ones_do_and_resume_exactly(tmp_path):
+    rows = {"rows": 15, "held_out": 5, "general": 3}
+    alone, together = (run_with_rows(tmp_path / name, **rows) for name in ("one", "two"))
+    one = train(short(**SETTINGS), FULL, DATA, alone, 17)
+    two = started("one_sharded", together, "full", port=29572, **ENVIRONMENT)
+    assert_alike(two, one, (together.model, alone.model))
+    first = weights(together.model)
+    for name in ("model", "checkpoints/checkpoint-3"):
+        shutil.rmtree(together.root / name)
+    assert started("one_sharded", together, "full", port=29573, **ENVIRONMENT).resumed_from_step == 2
+    assert weights(together.model) == first
+    # Killed after the last step: nothing is left to train, and the model is made from the checkpoint.
+    shutil.rmtree(together.model)
+    assert started("one_sharded", together, "full", port=29574, **ENVIRONMENT).resumed_from_step == 3
+    assert weights(together.model) == first
+
+
+@pytest.mark.slow
+def test_an_adapter_under_fsdp2_learns_and_is_saved_whole(tmp_path):
+    run_dir = run_with_rows(tmp_path / "run", rows=15, held_out=5, general=3)
+    made = started("one_sharded", run_dir, "lora", port=29575, **ENVIRONMENT)
+    assert made.held_out[-1].loss < made.held_out[0].loss
+    assert made.reload is not None
+    assert made.reload.max_logit_difference == 0.0
+
+
+@pytest.mark.parametrize(
+    ("config", "environment", "said"),
+    [
+        ({"anchor": {"kind": "l2sp"}}, {}, "needs whole weights"),
+        ({}, {"FSDP_STATE_DICT_TYPE": "SHARDED_STATE_DICT"}, "fsdp_state_dict_type: FULL_STATE_DICT"),
+    ],
+)
+def test_what_sharded_weights_cannot_do_is_refused_at_the_start(config, environment, said, tmp_path, monkeypatch):
+    for name, value in (ENVIRONMENT | environment).items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(UsageError, match=said):
+        train(short(**config), FULL, DATA, RunDir(tmp_path), 17)
 
 
 def test_one_gpu_is_used_without_a_launcher_and_the_line_for_all_is_given(tmp_path, monkeypatch):
