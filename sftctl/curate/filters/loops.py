@@ -1,5 +1,6 @@
 """Responses that fall into a loop: the same words again and again, or nearly nothing new in a long text."""
 
+import json
 import re
 import zlib
 from typing import Literal
@@ -16,10 +17,14 @@ _NUMBER = Pattern(r"[0-9]+")
 _SPACES = re.compile(rb"[ \t]{2,}")
 _DIGIT_FREE = Pattern(r"[^0-9\n]{8,}")
 _LETTER = Pattern(r"[^\W\d_]")
+_FIRST_TAG = Pattern(r"<([A-Za-z][\w:-]*)[ >]")
 _RULING = Pattern(r"[\s\-_=.|+:]*")
 _REPETITION_ASKED = Pattern(
     r"\brepeat (?:it|this|that|the|each|every|after|\d+)\b|\b\d+ times\b|\bchant\b|\bmantra\b", re.IGNORECASE
 )
+
+_COUNTED = 10
+"""Different numbers in the last lines, list numbers aside, that make them a listing."""
 
 _TAIL_CHARACTERS = 6_000
 """As much of the end as is searched; a loop that matters is seen in it."""
@@ -97,7 +102,7 @@ class Loops(Rule):
         data = text.encode("utf-8", "surrogatepass")
         if len(zlib.compress(data, 1)) >= self.max_zlib_ratio * len(data):
             return False
-        if _counts_up(text):
+        if _counts_up(text) or _is_whole_document(text):
             return False
         # Padding of tables shrinks to nothing and says nothing about the words.
         data = _SPACES.sub(b" ", data)
@@ -117,7 +122,23 @@ def _ends_with_a_known_line(counted: str) -> bool:
 def _counts_up(text: str) -> bool:
     """A listing whose lines differ in their numbers only, and that ends with a whole line: test data, addresses."""
     tail = text[-2_000:].rstrip()
-    return not _ends_with_a_known_line(tail) and _ends_with_a_known_line(_NUMBER.sub("0", tail))
+    if not _ends_with_a_known_line(_NUMBER.sub("0", tail)):
+        return False
+    numbers = set(_NUMBER.findall(_LIST_NUMBER.sub("", tail)))
+    return len(numbers) >= _COUNTED or not _ends_with_a_known_line(tail)
+
+
+def _is_whole_document(text: str) -> bool:
+    """JSON that can be read, or markup from its first tag to the same one closed: a loop would be cut off."""
+    text = text.strip()
+    if text[:1] in ("[", "{"):
+        try:
+            json.loads(text)
+        except (ValueError, RecursionError):
+            return False
+        return True
+    opened = _FIRST_TAG.match(text)
+    return opened is not None and text.endswith(f"</{opened[1]}>")
 
 
 def _recurs(text: str, end: int, times: int) -> bool:

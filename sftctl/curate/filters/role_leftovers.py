@@ -12,7 +12,11 @@ from sftctl.pattern import Pattern
 
 _TEMPLATE_HEADING = Pattern(r"^#{2,3} ?(?:Instruction|Human|User|Assistant) ?:", re.MULTILINE)
 _ROLE_HEADING = Pattern(r"^(?:Human|User|Assistant|AI|Agent|Bot|Question|Q) ?:", re.MULTILINE)
-_USER_TURN = Pattern(r"\n[ \t]*\n ?(?:Human|User): ?\S")
+_USER_TURN = Pattern(
+    # Not a record, whose next two lines are other fields.
+    r"\n[ \t]*\n ?(?:Human|User): ?\S"
+    r"(?![^\n]*(?:\n(?!(?:Assistant|AI|Agent|Bot|Human|User):)[A-Z][\w ]{0,20}: ?\S[^\n]*){2})"
+)
 _HEADING_AT_END = Pattern(r"\n(?:Human|User|Assistant):\s*\Z|[^\n]{20,}\n+(?:Human|User)\s*\Z")
 
 

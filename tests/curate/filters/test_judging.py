@@ -1,5 +1,7 @@
 """What each filter says about rows like those it was made for, and about their innocent neighbours."""
 
+import json
+
 import pytest
 
 from sftctl.curate.facts import gather_facts
@@ -78,6 +80,9 @@ LISTINGS = {
     "numbers": ", ".join(str(n) for n in range(2, 3000, 2)),
     "tests": "\n\n".join(f"def test_add_{n}():\n    assert add({n}, 1) == {n + 1}" for n in range(30)),
     "table": "\n".join(f"| {n} | {n * n} | {n**3} |" for n in range(150)),
+    "hosts": "\n".join(f"- name: host{n}\n  state: present\n  become: true" for n in range(40)),
+    "json": json.dumps([{"id": n, "ok": True, "tags": []} for n in range(60)], indent=1),
+    "markup": "<svg>" + "".join(f'<rect x="{n}0" y="0" width="9"/>' for n in range(60)) + "</svg>",
 }
 
 
@@ -182,6 +187,8 @@ def test_control_tokens_inside(response, expected):
         ("Name a city.", "Paris.\n\n### Instruction:\nName another.", "template_heading_inside"),
         ("Name a city.", "Paris.\n\nUser: and another?\nRome.", "plays_the_user"),
         ("Name a city.", "The city that I would name is Paris.\nUser", "plays_the_user"),
+        ("Who logged in?", "One did.\n\nUser: jdoe\nHost: db1\nSince: Monday", None),
+        ("Name a city.", "Paris.\n\nUser: and another?\nAssistant: Rome.\nUser: and one more?", "plays_the_user"),
         ("Write a dialogue.", "Bot: hello.\n\nUser: hi", None),
         ("User: hi\nBot: hello", "Fine.\n\nUser: and you?", None),
         ("Which roles exist?", "Admin\nUser", None),
