@@ -212,5 +212,5 @@ def _what_ends(plan: Plan) -> str:
     if plan.max_steps is None:
         return epochs
     if plan.steps < plan.max_steps:
-        return f"{epochs} end before max_steps {plan.max_steps}"
+        return f"{epochs} end{'s' if plan.epochs == 1 else ''} before max_steps {plan.max_steps}"
     return f"max_steps {plan.max_steps} ends them after {epochs}"

@@ -69,6 +69,7 @@ def test_examples_and_tokens_together_are_refused_at_the_second_of_them():
         ({"epochs": 2}, "64 steps of 32 examples (2 epochs)"),
         ({"epochs": 1}, "32 steps of 32 examples (1 epoch)"),
         ({"epochs": 2, "max_steps": 500}, "64 steps of 32 examples (2 epochs end before max_steps 500)"),
+        ({"epochs": 1, "max_steps": 500}, "32 steps of 32 examples (1 epoch ends before max_steps 500)"),
         ({"epochs": 2, "max_steps": 16}, "16 steps of 32 examples (max_steps 16 ends them after 0.5 epochs)"),
     ],
 )
