@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Literal, Protocol, runtime_checkabl
 import typer
 
 from sftctl import console, standard_streams
-from sftctl.errors import ExitCode, Interrupted, SftctlError, StorageFailed
+from sftctl.errors import ExitCode, Interrupted, OutOfMemory, SftctlError, StorageFailed
 
 if TYPE_CHECKING:
     from sftctl.manifest import Stage
@@ -287,6 +287,9 @@ def _guarded(work: Callable[[], ExitCode], *, as_json: bool = False) -> ExitCode
     except KeyboardInterrupt:
         message = "interrupted; this command saved nothing more. Run it again."
         code, kind = ExitCode.KILLED_BY_SIGINT, Interrupted.__name__
+    except MemoryError:
+        message = "out of memory. Free memory, give the process more, or use fewer rows or a smaller model."
+        code, kind = ExitCode.OUT_OF_MEMORY, OutOfMemory.__name__
     except OSError as error:
         if error.errno not in _DISK_ERRORS:
             return _bug(error, as_json=as_json)

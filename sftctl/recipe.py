@@ -1,6 +1,7 @@
 """The recipe: the stages' own sections put together; loading it, overriding it, and saying what is wrong with it."""
 
 import json
+import re
 import shlex
 import sys
 from collections.abc import Sequence
@@ -65,7 +66,9 @@ class LoadedRecipe:
 
     def command(self, stage: str) -> str:
         """The command line that runs `stage` with this recipe."""
-        return shlex.join(["sftctl", stage, self.argument, *self.overrides])
+        # What begins with a dash would be read as an option.
+        named = f"./{self.argument}" if re.match("-.", self.argument) else self.argument
+        return shlex.join(["sftctl", stage, named, *self.overrides])
 
 
 def load_recipe(argument: str, overrides: Sequence[str] = ()) -> LoadedRecipe:
@@ -129,12 +132,19 @@ def _read(argument: str) -> tuple[str, str]:
         return argument, path.read_text(encoding="utf-8-sig")
     except FileNotFoundError as error:
         raise UsageError(
-            f"{argument}: no such recipe in {Path.cwd()}. `sftctl init` writes one; `{BUILTIN_DEMO}` is built in."
+            f"{argument}: no such recipe in {_here()}. `sftctl init` writes one; `{BUILTIN_DEMO}` is built in."
         ) from error
     except (IsADirectoryError, PermissionError) as error:
         raise UsageError(f"{argument}: {error.strerror}. A recipe is a YAML file.") from error
     except UnicodeDecodeError as error:
         raise RecipeError(f"{argument}: not UTF-8 at byte {error.start}. Save the recipe as UTF-8.") from error
+
+
+def _here() -> str:
+    try:
+        return str(Path.cwd())
+    except FileNotFoundError:
+        return "the current folder, which was removed"
 
 
 class _Overlay:

@@ -220,9 +220,17 @@ def write_json(path: Path, value: Any) -> None:
 
 
 def write_with(path: Path, write: Callable[[IO[bytes]], Any]) -> None:
-    """Let `write` fill a temporary file beside `path`, then fsync it, rename it and fsync the folder."""
+    """Let `write` fill a temporary file beside `path`, then fsync it, rename it and fsync the folder.
+
+    A link leads to the file that is replaced; a pipe or a device, such as /dev/stdout, is written as it is.
+    """
     with storage_errors(path):
+        path = path.resolve()
         path.parent.mkdir(parents=True, exist_ok=True)
+        if path.is_fifo() or path.is_char_device():
+            with path.open("wb") as stream:
+                write(stream)
+            return
         aside = path.with_name(f".{path.name}.partial")
         try:
             with aside.open("wb") as file:

@@ -111,6 +111,20 @@ def test_null_removes_a_section_and_puts_a_default_back(tmp_path):
     assert (recipe.train.epochs, recipe.train.max_steps, recipe.curate) == (2.0, None, None)
 
 
+def test_a_recipe_in_a_folder_that_was_removed_is_a_usage_error(tmp_path, monkeypatch):
+    (tmp_path / "gone").mkdir()
+    monkeypatch.chdir(tmp_path / "gone")
+    (tmp_path / "gone").rmdir()
+    with pytest.raises(UsageError, match="no such recipe in the current folder, which was removed"):
+        load_recipe("recipe.yaml")
+
+
+def test_the_command_to_repeat_can_be_pasted_where_the_recipe_begins_with_a_dash(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "-r.yaml").write_text("name: desk\nmodel: {path: builtin:tiny}\n", encoding="utf-8")
+    assert load_recipe("-r.yaml").command("train") == "sftctl train ./-r.yaml"
+
+
 def test_a_recipe_that_does_not_exist_says_how_to_get_one(tmp_path):
     with pytest.raises(UsageError, match=r"no such recipe in .*`sftctl init` writes one; `builtin:demo` is built in"):
         load_recipe(str(tmp_path / "none.yaml"))

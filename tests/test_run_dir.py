@@ -67,6 +67,23 @@ def test_a_failed_write_leaves_the_old_file_and_no_other(tmp_path):
     assert list(tmp_path.iterdir()) == [path]
 
 
+def test_a_pipe_or_a_device_is_written_and_never_replaced(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    reader = os.open(tmp_path / "pipe", os.O_RDONLY | os.O_NONBLOCK)
+    write_text(tmp_path / "pipe", "<testsuites/>")
+    assert os.read(reader, 100) == b"<testsuites/>"
+    os.close(reader)
+    assert (tmp_path / "pipe").is_fifo()
+
+
+def test_a_linked_file_is_written_where_it_is(tmp_path):
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "report.xml").symlink_to("elsewhere/report.xml")
+    write_text(tmp_path / "report.xml", "<testsuites/>")
+    assert (tmp_path / "report.xml").is_symlink()
+    assert (tmp_path / "elsewhere" / "report.xml").read_text() == "<testsuites/>"
+
+
 def test_not_a_number_never_reaches_a_json_file(tmp_path):
     with pytest.raises(ValueError, match="Out of range float"):
         write_json(tmp_path / "result.json", {"loss": float("nan")})

@@ -123,6 +123,13 @@ def test_4_when_too_many_rows_are_bad_with_their_verdicts(folder):
     assert "rows.jsonl" in ran.stderr
 
 
+def test_6_when_memory_runs_out_before_anything_is_trained(folder):
+    fault = "from sftctl import cli, recipe; recipe.load_recipe = lambda *a: bytearray(2**62); cli.main()"
+    command = [sys.executable, "-c", fault, "curate", "recipe.yaml", "--json"]
+    ran = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+    assert (ran.returncode, json.loads(ran.stdout)["error"]["kind"]) == (6, "OutOfMemory")
+
+
 def test_8_for_a_gpu_that_is_not_there(folder):
     ran = sftctl("train", "recipe.yaml", "model.device=cuda", "train.rows=rows.jsonl", cwd=folder)
     assert ran.exit_code == 8
