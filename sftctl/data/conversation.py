@@ -118,8 +118,3 @@ def read_conversations(path: Path) -> Iterator[Conversation]:
     with path.open(encoding="utf-8") as file:
         for line in file:
             yield Conversation.from_json(json.loads(line))
-
-
-def to_jsonl(conversations: Iterable[Conversation]) -> str:
-    """One JSON object a line, in the given order."""
-    return "".join(json.dumps(row.to_json(), ensure_ascii=False) + "\n" for row in conversations)

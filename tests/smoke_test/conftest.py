@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from sftctl.data.conversation import read_conversations, to_jsonl
+from sftctl.data.conversation import read_conversations
 from sftctl.data.ingest import ingest
 from sftctl.data.source import Source
 from sftctl.demo import paths
@@ -18,6 +18,7 @@ from sftctl.tokenization.config import DataConfig
 from sftctl.train.assembly import Recipe
 from sftctl.train.config import TrainConfig
 from sftctl.train.inputs import read_inputs
+from tests.jsonl import to_jsonl
 
 SEED = 17
 TRAINING_ROWS, HELD_OUT_ROWS = 480, 32

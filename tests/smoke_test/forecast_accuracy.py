@@ -15,7 +15,7 @@ from pathlib import Path
 import torch
 from transformers import LlamaConfig, LlamaForCausalLM
 
-from sftctl.data.conversation import Conversation, to_jsonl
+from sftctl.data.conversation import Conversation
 from sftctl.data.ingest import ingest
 from sftctl.data.source import Source
 from sftctl.demo import paths
@@ -28,6 +28,7 @@ from sftctl.smoke_test.stage import smoke_test
 from sftctl.tokenization.config import DataConfig
 from sftctl.train.config import TrainConfig
 from sftctl.train.stage import train
+from tests.jsonl import to_jsonl
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ import random
 from pathlib import Path
 from typing import Any
 
-from sftctl.data.conversation import read_conversations, to_jsonl
+from sftctl.data.conversation import read_conversations
 from sftctl.data.ingest import ingest
 from sftctl.data.source import Source
 from sftctl.demo import paths
@@ -19,6 +19,7 @@ from sftctl.tokenization.config import DataConfig
 from sftctl.train.assembly import Recipe
 from sftctl.train.config import TrainConfig
 from sftctl.train.inputs import read_inputs
+from tests.jsonl import to_jsonl
 from tests.key_effect import KeyEffect
 
 _MODEL, _DATA = ModelConfig(path="builtin:tiny", method="full", device="cpu"), DataConfig()

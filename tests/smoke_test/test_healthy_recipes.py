@@ -7,11 +7,12 @@ import pytest
 import safetensors.torch
 from transformers import Qwen2Config, Qwen2ForCausalLM
 
-from sftctl.data.conversation import Conversation, read_conversations, to_jsonl
+from sftctl.data.conversation import Conversation, read_conversations
 from sftctl.demo import paths
 from sftctl.model.config import LoraConfig, ModelConfig
 from sftctl.model.loading import load_tokenizer, model_settings
 from sftctl.tokenization.config import DataConfig
+from tests.jsonl import to_jsonl
 
 pytestmark = pytest.mark.slow
 

@@ -6,7 +6,6 @@ from typing import Any
 
 import torch
 
-from sftctl.data.conversation import to_jsonl
 from sftctl.errors import EnvironmentProblem
 from sftctl.run_dir import RunDir
 from sftctl.train import checkpoints, monitor, outcome, planning
@@ -18,6 +17,7 @@ from sftctl.train.inputs import read_inputs
 from sftctl.train.monitor import Progress
 from sftctl.train.precision import optimizer_for
 from sftctl.train.result import HeldOutLoss, Plan
+from tests.jsonl import to_jsonl
 from tests.key_effect import KeyEffect
 from tests.train.rows import DATA, FULL, conversations, inputs_of
 

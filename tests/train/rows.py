@@ -6,7 +6,7 @@ from pathlib import Path
 import torch
 from transformers import TrainerCallback
 
-from sftctl.data.conversation import Conversation, content_hash, to_jsonl
+from sftctl.data.conversation import Conversation, content_hash
 from sftctl.demo.paths import data_folder
 from sftctl.model.config import LoraConfig, ModelConfig
 from sftctl.model.device import pick_device
@@ -20,6 +20,7 @@ from sftctl.train.inputs import Inputs, encode_inputs
 from sftctl.train.metrics import MetricsLog
 from sftctl.train.monitor import Progress
 from sftctl.train.signals import StopRequest
+from tests.jsonl import to_jsonl
 
 FULL = ModelConfig(path="builtin:tiny", method="full", device="cpu")
 LORA = ModelConfig(path="builtin:tiny", method="lora", device="cpu", lora=LoraConfig(r=4, dropout=0.1))

@@ -1,13 +1,14 @@
 import torch
 from safetensors.torch import load_file
 
-from sftctl.data.conversation import Conversation, to_jsonl
+from sftctl.data.conversation import Conversation
 from sftctl.model.config import ModelConfig
 from sftctl.model.loading import load_model, load_tokenizer
 from sftctl.run_dir import RunDir, write_text
 from sftctl.tokenization.config import DataConfig
 from sftctl.train.config import TrainConfig
 from sftctl.train.stage import train
+from tests.jsonl import to_jsonl
 
 
 def row(number):

@@ -4,7 +4,6 @@ import pytest
 import torch
 from pydantic import ValidationError
 
-from sftctl.data.conversation import to_jsonl
 from sftctl.errors import EnvironmentProblem, MissingInput, UsageError
 from sftctl.run_dir import RunDir
 from sftctl.train import precision
@@ -16,6 +15,7 @@ from sftctl.train.live import Now, cells
 from sftctl.train.monitor import Progress
 from sftctl.train.plan import plan
 from sftctl.train.planning import Scale, in_words, make_plan
+from tests.jsonl import to_jsonl
 from tests.train.rows import DATA, FULL, LORA, conversations, run_with_rows, short
 
 CPU = torch.device("cpu")
