@@ -69,8 +69,10 @@ class Ending:
 
 
 def open_session(loaded: LoadedRecipe, options: Options) -> Session:
-    """The command line's run directory goes before the recipe's. Raises UsageError for one that is a file."""
+    """The command line's run directory goes before the recipe's. Raises UsageError for a file, and for no UTF-8."""
     root = options.run_dir or loaded.recipe.run_folder
+    if any("\ud800" <= character <= "\udfff" for character in str(root)):
+        raise UsageError(f"{os.fsencode(root)!r}: not a name in UTF-8. Give the run another --run-dir.")
     if root.exists() and not root.is_dir():
         raise UsageError(f"{root}: a file, and a run needs a folder. Give the run another --run-dir.")
     return Session(loaded, RunDir(root), options)

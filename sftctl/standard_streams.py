@@ -15,6 +15,9 @@ def make_lasting() -> None:
             os.open(os.devnull, os.O_RDWR)
     sys.stdin = sys.stdin or open(0, encoding="utf-8", closefd=False)  # noqa: SIM115 - lives as long as the process
     sys.stdout = sys.stdout or open(1, "w", encoding="utf-8", closefd=False)  # noqa: SIM115
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # JSON is UTF-8 whatever the locale; a path keeps the bytes that it has on disk.
+        sys.stdout.reconfigure(encoding="utf-8", errors="surrogateescape")
     lasting = io.BufferedWriter(_Lasting(2, "w", closefd=False))
     encoding = sys.stderr.encoding if sys.stderr else "utf-8"
     sys.stderr = io.TextIOWrapper(lasting, encoding=encoding, errors="backslashreplace", line_buffering=True)

@@ -85,6 +85,14 @@ def test_2_for_a_run_directory_that_is_a_file(folder):
     )
 
 
+def test_2_for_a_run_directory_that_is_not_utf_8(folder):
+    ran = sftctl("curate", "recipe.yaml", "--run-dir", "caf\udce9", cwd=folder)
+    assert (ran.exit_code, ran.stderr) == (
+        2,
+        "error: b'caf\\xe9': not a name in UTF-8. Give the run another --run-dir.\n",
+    )
+
+
 def test_74_for_a_damaged_manifest_with_what_to_do(folder):
     (folder / "runs/desk").mkdir(parents=True)
     (folder / "runs/desk/manifest.json").write_text("{")
