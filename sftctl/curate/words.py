@@ -4,6 +4,7 @@ A word is what `\\w+` matches in the lower-cased text, with up to two `+` or `#`
 A text mostly in a script without spaces between words has one word a character.
 """
 
+import json
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -77,7 +78,7 @@ def corpus_words(conversations: Sequence[Conversation]) -> CorpusWords:
     """The prompt is every turn before the last response but a system turn: a system prompt is shared by all rows."""
     return CorpusWords(
         prompts=split_words([prompt_text(row) for row in conversations]),
-        responses=split_words([row.response for row in conversations]),
+        responses=split_words([response_text(row) for row in conversations]),
     )
 
 
@@ -85,6 +86,12 @@ def prompt_text(conversation: Conversation) -> str:
     """What was asked: every turn before the last response; system turns only where there is nothing else."""
     turns = [message["content"] for message in conversation.messages[:-1] if message["role"] != "system"]
     return "\n".join(turns) if any(turns) else conversation.prompt
+
+
+def response_text(conversation: Conversation) -> str:
+    """What was answered: the last turn, and the tools that it calls, without which all calls would be alike."""
+    calls = conversation.messages[-1].get("tool_calls")
+    return f"{conversation.response}\n{json.dumps(calls)}" if calls else conversation.response
 
 
 def split_words(texts: Sequence[str]) -> Words:

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sftctl.curate import words as module
-from sftctl.curate.words import CorpusWords, prompt_text, split_words
+from sftctl.curate.words import CorpusWords, corpus_words, prompt_text, split_words
 from tests.curate.conversations import conversation
 
 
@@ -77,3 +77,16 @@ def test_a_system_prompt_is_not_part_of_the_question():
     row = conversation("What is the fee?", "None.")
     with_system = ({"role": "system", "content": "You work for a bank."}, *row.messages)
     assert prompt_text(type(row)("1", with_system, "domain")) == "What is the fee?"
+
+
+def test_two_calls_of_a_tool_are_two_answers():
+    def calls(order):
+        call = {"function": {"name": "look_up", "arguments": {"order": order}}}
+        turns = (
+            {"role": "user", "content": "Where is it?"},
+            {"role": "assistant", "content": "", "tool_calls": [call]},
+        )
+        return type(conversation("", ""))("1", turns, "domain")
+
+    words = corpus_words([calls("7"), calls("8"), calls("7")]).responses
+    assert words.of(0).tolist() == words.of(2).tolist() != words.of(1).tolist()
