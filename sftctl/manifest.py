@@ -4,6 +4,7 @@ import hashlib
 import json
 import platform
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
@@ -39,6 +40,7 @@ class StageRecord(BaseModel):
     seconds: float
     seed: int
     passed: bool
+    cost_usd: float | None = None
     inputs: dict[str, str]
     outputs: dict[str, str]
     versions: dict[str, str]
@@ -103,15 +105,24 @@ def record_stage(run_dir: RunDir, stage: Stage, record: StageRecord) -> None:
     write_json(run_dir.manifest, updated.model_dump())
 
 
-def new_record(
-    run_dir: RunDir, *, seed: int, passed: bool, seconds: float, inputs: Mapping[str, str], outputs: Iterable[Path]
-) -> StageRecord:
+@dataclass(frozen=True)
+class Ended:
+    """How a stage ended. Its cost is that of the devices that it held; None where no price is known."""
+
+    seed: int
+    passed: bool
+    seconds: float
+    cost_usd: float | None = None
+
+
+def new_record(run_dir: RunDir, ended: Ended, *, inputs: Mapping[str, str], outputs: Iterable[Path]) -> StageRecord:
     """A record of a stage that ended now; outputs that do not exist are left out."""
     return StageRecord(
         finished=datetime.now(UTC).isoformat(timespec="seconds"),
-        seconds=round(seconds, 3),
-        seed=seed,
-        passed=passed,
+        seconds=round(ended.seconds, 3),
+        seed=ended.seed,
+        passed=ended.passed,
+        cost_usd=ended.cost_usd,
         inputs=dict(inputs),
         outputs={str(path.relative_to(run_dir.root)): hash_path(path) for path in outputs if path.exists()},
         versions=versions(),

@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from sftctl import console
 from sftctl.errors import ExitCode, GateFailed, MissingInput, SftctlError, StorageFailed, UsageError
-from sftctl.manifest import Stage, StageState, new_record, record_stage, state_of
+from sftctl.manifest import Ended, Stage, StageState, new_record, record_stage, state_of
 from sftctl.model.use import how_to_use
 from sftctl.recipe import LoadedRecipe, Recipe, resolved_yaml
 from sftctl.recipe_files import require_files
 from sftctl.run_dir import RunDir, locked, write_text
 from sftctl.stage_inputs import STANDARD_INPUT, inputs_of, with_builtin_paths
 from sftctl.stage_outputs import forget_measurements, outputs_of, product_of, result_of
-from sftctl.units import duration
+from sftctl.units import cost_usd, dollars, duration
 
 if TYPE_CHECKING:
     from sftctl.tokenization.prepare import Prepared
@@ -132,17 +132,12 @@ def _run_or_skip(session: Session, stage: Stage, *, main_process: bool) -> Endin
             _write_report(session)
         raise
     if main_process:
-        record = new_record(
-            session.run_dir,
-            seed=session.recipe.seed,
-            passed=failure is None,
-            seconds=time.monotonic() - started,
-            inputs=inputs,
-            outputs=outputs_of(session.run_dir, stage),
-        )
+        ended = _ended(session, stage, passed=failure is None, seconds=time.monotonic() - started)
+        record = new_record(session.run_dir, ended, inputs=inputs, outputs=outputs_of(session.run_dir, stage))
         record_stage(session.run_dir, stage, record)
         _write_report(session)
-        _say_cost(session, stage, record.seconds)
+        cost = "" if ended.cost_usd is None else f", {dollars(ended.cost_usd)}"
+        console.say(f"{stage}: {duration(ended.seconds)}{cost}")
     return _ending(session, stage, failure)
 
 
@@ -269,13 +264,11 @@ def _next_step(session: Session, stage: Stage) -> str:
     return following[stage]
 
 
-def _say_cost(session: Session, stage: Stage, seconds: float) -> None:
-    """One line: what the stage cost on one device, where the recipe names a price."""
-    price = session.recipe.train.gpu_hour_usd
-    if stage != "curate" and price is not None:
-        console.say(f"{stage}: {duration(seconds)} of one device, ${seconds / 3600 * price:.4f} at ${price:g} an hour")
-    elif stage != "curate":
-        console.say(f"{stage}: {duration(seconds)}; set train.gpu_hour_usd to see what that costs")
+def _ended(session: Session, stage: Stage, *, passed: bool, seconds: float) -> Ended:
+    """With the price of the devices that the stage held; curate is taken to hold none."""
+    devices = int(os.environ.get("WORLD_SIZE", "1"))
+    price = None if stage == "curate" else session.recipe.train.gpu_hour_usd
+    return Ended(session.recipe.seed, passed, seconds, cost_usd(seconds, price, devices))
 
 
 def _write_report(session: Session) -> None:

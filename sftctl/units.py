@@ -1,4 +1,4 @@
-"""Sizes and times as people say them: the same words in the terminal, the report and the plan."""
+"""Sizes, times and money, said one way in the terminal, the report and the plan."""
 
 
 def data_size(count: float) -> str:
@@ -16,3 +16,13 @@ def duration(seconds: float) -> str:
         return f"{seconds:.1f} s" if seconds < 9.95 else f"{seconds:.0f} s"
     minutes = round(seconds / 60)
     return f"{minutes} min" if minutes < 120 else f"{minutes // 60} h {minutes % 60:02d} min"
+
+
+def cost_usd(seconds: float, gpu_hour_usd: float | None, devices: int = 1) -> float | None:
+    """None without a price."""
+    return None if gpu_hour_usd is None else gpu_hour_usd * devices * seconds / 3600
+
+
+def dollars(amount: float | None) -> str:
+    """A cost; a dash where no price was given."""
+    return "–" if amount is None else f"${amount:,.2f}" if amount >= 0.01 or amount == 0 else f"${amount:.4f}"

@@ -1,11 +1,9 @@
-from sftctl.manifest import hash_path, new_record, read_manifest, record_stage, state_of
+from sftctl.manifest import Ended, hash_path, new_record, read_manifest, record_stage, state_of
 from sftctl.run_dir import RunDir, write_text
 
 
 def record(run_dir, inputs, *outputs, passed=True):
-    record_stage(
-        run_dir, "curate", new_record(run_dir, seed=1, passed=passed, seconds=0.5, inputs=inputs, outputs=outputs)
-    )
+    record_stage(run_dir, "curate", new_record(run_dir, Ended(1, passed, 0.5), inputs=inputs, outputs=outputs))
 
 
 def test_a_stage_is_not_begun_then_done_then_stale(tmp_path):

@@ -1,6 +1,6 @@
 import pytest
 
-from sftctl.units import data_size, duration
+from sftctl.units import cost_usd, data_size, dollars, duration
 
 
 @pytest.mark.parametrize(
@@ -17,3 +17,13 @@ def test_durations_in_words(seconds, words):
 )
 def test_sizes_in_binary_units(count, words):
     assert data_size(count) == words
+
+
+def test_what_devices_cost():
+    assert cost_usd(5400, 2.0, devices=2) == 6.0
+    assert cost_usd(5400, None) is None
+
+
+@pytest.mark.parametrize(("amount", "words"), [(None, "–"), (0.0, "$0.00"), (0.0042, "$0.0042"), (1234.5, "$1,234.50")])
+def test_money_in_words(amount, words):
+    assert dollars(amount) == words

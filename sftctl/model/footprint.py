@@ -154,8 +154,3 @@ def train_flops(parameters: int, tokens: int) -> float:
 def device_peak_flops(name: str) -> float | None:
     """Dense bfloat16 peak of a GPU by its name; None where the name is not known, or is a CPU's."""
     return next((peak for word, peak in _PEAKS if word in name), None)
-
-
-def cost_usd(seconds: float, gpu_hour_usd: float | None, devices: int = 1) -> float | None:
-    """None without a price."""
-    return None if gpu_hour_usd is None else gpu_hour_usd * devices * seconds / 3600

@@ -59,11 +59,6 @@ def thousands(count: int) -> str:
     return f"{count:,}"
 
 
-def dollars(amount: float | None) -> str:
-    """A cost; a dash where no price was given."""
-    return "–" if amount is None else f"${amount:,.2f}" if amount >= 0.01 or amount == 0 else f"${amount:.4f}"
-
-
 def pretty(value: Any) -> str:
     """A row of data as indented JSON."""
     return json.dumps(value, indent=1, ensure_ascii=False)

@@ -7,6 +7,7 @@ from sftctl.eval.judge.result import Canary, Cost, Estimate, Grades, JudgeResult
 from sftctl.eval.result import Bounds, EvalResult
 from sftctl.report import figures
 from sftctl.report.charts import Point, forest
+from sftctl.units import dollars
 
 
 def win_rate_plot(result: EvalResult | None) -> str:
@@ -68,7 +69,7 @@ def _fooled(canary: Canary) -> str:
 
 def _cost(cost: Cost) -> str:
     said = (
-        f"{figures.dollars(cost.usd)}: {cost.input_tokens:,} tokens read, {cost.output_tokens:,} written, "
+        f"{dollars(cost.usd)}: {cost.input_tokens:,} tokens read, {cost.output_tokens:,} written, "
         f"{cost.from_cache:,} replies known from before"
     )
     return f"{said}, {cost.interrupted:,} interrupted and counted in full" if cost.interrupted else said

@@ -10,7 +10,7 @@ from sftctl.report.charts import Point, forest, loss_curves
 from sftctl.report.results import Results
 from sftctl.smoke_test.result import SmokeTestResult
 from sftctl.train.result import TrainResult
-from sftctl.units import data_size, duration
+from sftctl.units import data_size, dollars, duration
 
 
 @dataclass(frozen=True)
@@ -91,7 +91,7 @@ def _smoke_test_banner(result: SmokeTestResult, name: str) -> Banner:
 
 def tiles(results: Results) -> list[Tile]:
     """The figures that a manager asks for first: behaviours, losses, benchmarks, time and cost."""
-    return [*_eval_tiles(results.eval), *_train_tiles(results.train)]
+    return [*_eval_tiles(results.eval), *_train_tiles(results.train), *_cost_tiles(results)]
 
 
 def _eval_tiles(result: EvalResult | None) -> Iterator[Tile]:
@@ -124,8 +124,18 @@ def _train_tiles(result: TrainResult | None) -> Iterator[Tile]:
         return
     tokens = f"{result.tokens_per_second:,.0f} tokens per second on {result.plan.device}"
     yield Tile("training time", "", duration(result.seconds), tokens)
-    if result.cost_usd is not None:
-        yield Tile("training cost", "", figures.dollars(result.cost_usd), "at the price in the recipe")
+
+
+def _cost_tiles(results: Results) -> Iterator[Tile]:
+    """What the devices of all stages cost at the recipe's price, and the judge; nothing where no price is known."""
+    stages = results.manifest.stages.items()
+    costs: dict[str, float | None] = {stage: record.cost_usd for stage, record in stages}
+    if results.eval is not None and results.eval.judge is not None:
+        costs["judge"] = results.eval.judge.cost.usd
+    known = {name: cost for name, cost in costs.items() if cost is not None}
+    if known:
+        parts = ", ".join(f"{name} {dollars(cost)}" for name, cost in known.items())
+        yield Tile("whole cost", "", dollars(sum(known.values())), parts)
 
 
 def benchmark_plot(result: EvalResult | None) -> str:
@@ -208,7 +218,7 @@ def forecast_against_actual(result: TrainResult | None) -> list[Compared]:
         _compared("peak memory", said.peak_memory_bytes, result.peak_memory_bytes, data_size),
     ]
     if said.cost_usd and result.cost_usd is not None:
-        rows.append(_compared("cost", said.cost_usd, result.cost_usd, figures.dollars))
+        rows.append(_compared("cost", said.cost_usd, result.cost_usd, dollars))
     return rows
 
 

@@ -11,7 +11,6 @@ from sftctl.model.footprint import (
     Size,
     Way,
     activation_bytes,
-    cost_usd,
     device_peak_flops,
     static_memory,
     static_memory_on_cpu,
@@ -23,6 +22,7 @@ from sftctl.smoke_test.result import Forecast, MemoryUse
 from sftctl.train.conductor import schedule_of
 from sftctl.train.publishing import CHECK_ROWS
 from sftctl.train.result import Plan
+from sftctl.units import cost_usd
 
 _UNSTEADY_STEPS = 3
 """The first steps build caches and hold the longest rows; they are not counted where enough others are left."""

@@ -4,11 +4,10 @@ import time
 from dataclasses import dataclass
 
 from sftctl import console
-from sftctl.model.footprint import cost_usd
 from sftctl.model.peak_memory import MemoryMark
 from sftctl.train.monitor import Progress
 from sftctl.train.result import Plan
-from sftctl.units import data_size
+from sftctl.units import cost_usd, data_size
 
 _SECONDS_BETWEEN_LINES = 20.0
 _COLUMNS = ("step", "loss", "held-out", "rate", "tokens/s", "fill", "memory", "left", "cost")

@@ -4,7 +4,6 @@ import json
 import time
 from dataclasses import dataclass
 
-from sftctl.model.footprint import cost_usd
 from sftctl.run_dir import RunDir
 from sftctl.train import monitor
 from sftctl.train.assembly import Assembled, Recipe
@@ -12,6 +11,7 @@ from sftctl.train.checkpoints import Checkpoint
 from sftctl.train.config import TrainConfig
 from sftctl.train.inputs import Inputs
 from sftctl.train.result import Forecast, Plan, TrainResult
+from sftctl.units import cost_usd
 
 
 @dataclass(frozen=True)

@@ -27,7 +27,7 @@ from sftctl.eval.result import (
     Sign,
     Spread,
 )
-from sftctl.manifest import new_record, record_stage
+from sftctl.manifest import Ended, new_record, record_stage
 from sftctl.run_dir import RunDir, write_json, write_text
 from sftctl.smoke_test.result import Check, SmokeTestResult
 from sftctl.train.result import Forecast, Overfitting, Plan, ReloadCheck, TrainResult
@@ -44,7 +44,9 @@ def made_run(folder: Path) -> RunDir:
     write_json(run_dir.eval_result, evaluated().model_dump())
     write_text(run_dir.metrics, METRICS)
     write_text(run_dir.resolved_recipe, f"name: made\n# {HOSTILE}\n")
-    record = new_record(run_dir, seed=17, passed=True, seconds=12.5, inputs={}, outputs=[run_dir.curate_result])
+    record = new_record(
+        run_dir, Ended(17, passed=True, seconds=12.5, cost_usd=0.02), inputs={}, outputs=[run_dir.curate_result]
+    )
     record_stage(run_dir, "curate", record)
     return run_dir
 
