@@ -3,7 +3,6 @@
 import errno
 import gc
 import json
-import logging
 import os
 import sys
 import traceback
@@ -220,6 +219,9 @@ def main() -> None:
         console.error(_not_printed(error))
         _let_go_of_standard_output()
         sys.exit(ExitCode.STORAGE)
+    finally:
+        # The process ends and all its memory with it: a last search for garbage would be an eighth of a short command.
+        gc.freeze()
 
 
 @runtime_checkable
@@ -236,15 +238,16 @@ def _execute(stages: "Sequence[Stage]", recipe: str, overrides: list[str] | None
         "quiet" if options.quiet or not main_process else "verbose" if options.verbose else "normal"
     )
     console.configure(verbosity, color=options.color)
-    _send_library_messages_to_the_log()
 
     def work() -> ExitCode:
         from sftctl.recipe import load_recipe
 
         loaded = load_recipe(recipe, overrides or ())
         gc.enable()
+        from sftctl.library_messages import send_to_the_log
         from sftctl.pipeline import open_session, run_stages
 
+        send_to_the_log()
         session = open_session(loaded, options)
         ending = run_stages(session, stages)
         if main_process and options.as_json:
@@ -254,27 +257,6 @@ def _execute(stages: "Sequence[Stage]", recipe: str, overrides: list[str] | None
         return ending.exit_code
 
     raise typer.Exit(_guarded(work, as_json=options.as_json))
-
-
-class _LogFile(logging.Handler):
-    """Messages of other libraries go to the run's log: ours say what the user can act on."""
-
-    def emit(self, record: logging.LogRecord) -> None:
-        console.log_only(f"{record.name}: {record.getMessage()}")
-
-
-def _send_library_messages_to_the_log() -> None:
-    for name in ("TRANSFORMERS_VERBOSITY", "DATASETS_VERBOSITY", "HF_HUB_VERBOSITY"):
-        os.environ.setdefault(name, "error")
-    for name in (
-        "HF_HUB_DISABLE_PROGRESS_BARS",
-        "HF_DATASETS_DISABLE_PROGRESS_BARS",
-        "TQDM_DISABLE",
-        "HF_HUB_DISABLE_TELEMETRY",
-    ):
-        os.environ.setdefault(name, "1")
-    logging.basicConfig(handlers=[_LogFile()], level=logging.WARNING)
-    logging.captureWarnings(True)
 
 
 def _guarded(work: Callable[[], ExitCode], *, as_json: bool = False) -> ExitCode:
