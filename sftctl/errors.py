@@ -109,3 +109,8 @@ class Interrupted(SftctlError):
     """A signal arrived; progress is saved and the same command continues."""
 
     exit_code = ExitCode.INTERRUPTED
+
+    def __init__(self, message: str, *, stage_done: bool = False) -> None:
+        """`stage_done`: the signal came so late that its stage was finished first; only what follows is left."""
+        super().__init__(message)
+        self.stage_done = stage_done

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from sftctl import console
-from sftctl.errors import ExitCode, GateFailed, MissingInput, SftctlError, StorageFailed, UsageError
+from sftctl.errors import ExitCode, GateFailed, Interrupted, MissingInput, SftctlError, StorageFailed, UsageError
 from sftctl.manifest import Ended, Stage, StageState, new_record, record_stage, state_of
 from sftctl.model.use import how_to_use
 from sftctl.recipe import LoadedRecipe, Recipe, resolved_yaml
@@ -121,24 +121,34 @@ def _run_or_skip(session: Session, stage: Stage, *, main_process: bool) -> Endin
         if session.options.overwrite:
             forget_measurements(session.run_dir, stage)
     started = time.monotonic()
-    failure = None
+    failure = interrupted = None
     try:
         _RUNNERS[stage](session)
     except GateFailed as error:
         failure = error
-    except SftctlError:
-        # Such as a judge that cannot be reached: what was measured before it is shown all the same.
-        with suppress(StorageFailed):
-            _write_report(session)
-        raise
+    except SftctlError as error:
+        if not isinstance(error, Interrupted) or not error.stage_done:
+            # Such as a judge that cannot be reached: what was measured before it is shown all the same.
+            with suppress(StorageFailed):
+                _write_report(session)
+            raise
+        interrupted = error
     if main_process:
-        ended = _ended(session, stage, passed=failure is None, seconds=time.monotonic() - started)
-        record = new_record(session.run_dir, ended, inputs=inputs, outputs=outputs_of(session.run_dir, stage))
-        record_stage(session.run_dir, stage, record)
-        _write_report(session)
-        cost = "" if ended.cost_usd is None else f", {dollars(ended.cost_usd)}"
-        console.say(f"{stage}: {duration(ended.seconds)}{cost}")
+        _record(session, stage, inputs, passed=failure is None, seconds=time.monotonic() - started)
+    if interrupted is not None:
+        raise interrupted
     return _ending(session, stage, failure)
+
+
+def _record(session: Session, stage: Stage, inputs: Mapping[str, str], *, passed: bool, seconds: float) -> None:
+    """Into the manifest and the report; and a line of what it took, with the price of the devices that it held."""
+    devices = int(os.environ.get("WORLD_SIZE", "1"))
+    price = None if stage == "curate" else session.recipe.train.gpu_hour_usd
+    ended = Ended(session.recipe.seed, passed, seconds, cost_usd(seconds, price, devices))
+    record = new_record(session.run_dir, ended, inputs=inputs, outputs=outputs_of(session.run_dir, stage))
+    record_stage(session.run_dir, stage, record)
+    _write_report(session)
+    console.say(f"{stage}: {duration(seconds)}" + ("" if ended.cost_usd is None else f", {dollars(ended.cost_usd)}"))
 
 
 def _unchanged(session: Session, state: StageState, inputs: Mapping[str, str]) -> bool:
@@ -262,13 +272,6 @@ def _next_step(session: Session, stage: Stage) -> str:
         "eval": f"next: open {session.run_dir.report}",
     }
     return following[stage]
-
-
-def _ended(session: Session, stage: Stage, *, passed: bool, seconds: float) -> Ended:
-    """With the price of the devices that the stage held; curate is taken to hold none."""
-    devices = int(os.environ.get("WORLD_SIZE", "1"))
-    price = None if stage == "curate" else session.recipe.train.gpu_hour_usd
-    return Ended(session.recipe.seed, passed, seconds, cost_usd(seconds, price, devices))
 
 
 def _write_report(session: Session) -> None:

@@ -85,7 +85,14 @@ def train(  # noqa: PLR0913 - the face that every stage has, and the two ways to
                 f"stopped by {name} after step {assembled.conductor.progress.step}; progress is saved in "
                 f"{run_dir.checkpoints}. Run the same command again to go on."
             )
-        return _finished_by_process_0(assembled, start, memory)
+        result = _finished_by_process_0(assembled, start, memory)
+        if stop.signal is not None:
+            raise Interrupted(
+                f"stopped by {stop.signal.name}, after the model was saved in {run_dir.model}. "
+                "Run the same command again to go on.",
+                stage_done=True,
+            )
+        return result
 
 
 def _make_room(start: _Start) -> None:

@@ -1,0 +1,39 @@
+"""A signal that comes when a stage is all but done."""
+
+import json
+import os
+import signal
+
+import pytest
+
+from sftctl import pipeline
+from sftctl.errors import ExitCode, Interrupted
+from sftctl.recipe import load_recipe
+from sftctl.train import publishing
+from tests.jsonl import to_jsonl
+from tests.train.rows import conversations
+
+RECIPE = "name: late\nmodel: {path: builtin:tiny}\ntrain: {rows: rows.jsonl, batch_size: 4, epochs: 1}\n"
+
+
+def test_a_signal_during_the_final_save_ends_with_75_and_training_is_done(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "rows.jsonl").write_text(to_jsonl(conversations(8)))
+    (tmp_path / "recipe.yaml").write_text(RECIPE)
+    save = publishing.save
+
+    def save_and_be_told_to_stop(*arguments):
+        os.kill(os.getpid(), signal.SIGTERM)
+        save(*arguments)
+
+    monkeypatch.setattr(publishing, "save", save_and_be_told_to_stop)
+    session = pipeline.open_session(load_recipe("recipe.yaml"), pipeline.Options())
+    with pytest.raises(
+        Interrupted, match=r"stopped by SIGTERM, after the model was saved in runs/late/model\."
+    ) as late:
+        pipeline.run_stages(session, ("train", "eval"))
+    assert late.value.exit_code == ExitCode.INTERRUPTED
+    stages = json.loads((tmp_path / "runs/late/manifest.json").read_text())["stages"]
+    assert (list(stages), stages["train"]["passed"]) == (["train"], True)
+    again = pipeline.run_stages(session, ("train",))
+    assert (again.exit_code, again.printed) == (ExitCode.OK, "runs/late/model")
