@@ -101,7 +101,7 @@ def _announce(result: EvalResult, run_dir: RunDir) -> None:
     if result.verdict in ("investigate", "inconclusive"):
         console.warn(f"eval: {result.headline}")
     console.say("\n".join(line for line in (result.headline, result.story, result.next_step.advice) if line))
-    console.say(f"measured in {result.seconds:.0f} s; all figures are in {run_dir.eval_result}")
+    console.say(f"all figures: {run_dir.eval_result}")
 
 
 def _raise_for(result: EvalResult, config: EvalConfig, run_dir: RunDir) -> None:

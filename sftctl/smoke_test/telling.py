@@ -6,9 +6,12 @@ from rich.text import Text
 
 from sftctl import console
 from sftctl.smoke_test.result import Check, Forecast, MemoryUse, Preview, SmokeTestResult
-from sftctl.units import data_size, duration
+from sftctl.units import data_size, dollars, duration
 
 _ANNOTATION = {"fail": "error", "warn": "warning"}
+
+_ANY_GPU_HOLDS = 2 * 2**30
+"""Where every way needs less, there is nothing to choose."""
 
 
 def tell(result: SmokeTestResult) -> None:
@@ -54,15 +57,18 @@ def cost_line(forecast: Forecast) -> str:
         f"{data_size(forecast.peak_memory_bytes)}",
     ]
     if forecast.cost_usd is not None:
-        parts.append(f"{forecast.cost_usd:.2f} USD")
+        parts.append(dollars(forecast.cost_usd))
     if forecast.floor_seconds is not None:
         parts.append(f"no faster than {duration(forecast.floor_seconds)} at the device's peak")
     return ", ".join(parts)
 
 
 def _tell_forecast(forecast: Forecast) -> None:
-    rows = [_way(use) for use in forecast.other_ways]
-    console.table("memory of each way to train, on a GPU, by formula", ("way", "static", "total", "fits here"), rows)
+    if max((use.total for use in forecast.other_ways), default=0) > _ANY_GPU_HOLDS:
+        rows = [_way(use) for use in forecast.other_ways]
+        console.table(
+            "memory of each way to train, on a GPU, by formula", ("way", "static", "total", "fits here"), rows
+        )
     console.say(cost_line(forecast))
 
 

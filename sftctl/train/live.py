@@ -7,7 +7,7 @@ from sftctl import console
 from sftctl.model.peak_memory import MemoryMark
 from sftctl.train.monitor import Progress
 from sftctl.train.result import Plan
-from sftctl.units import cost_usd, data_size
+from sftctl.units import cost_usd, data_size, dollars
 
 _SECONDS_BETWEEN_LINES = 20.0
 _COLUMNS = ("step", "loss", "held-out", "rate", "tokens/s", "fill", "memory", "left", "cost")
@@ -69,7 +69,7 @@ def cells(
         f"{min(1.0, fill):.0%}",
         data_size(memory.growth_bytes()) if memory is not None else "-",
         f"{int(left // 3600)}:{int(left % 3600 // 60):02}:{int(left % 60):02}",
-        f"${cost:.2f}" if cost is not None else "-",
+        dollars(cost) if cost is not None else "-",
     )
 
 

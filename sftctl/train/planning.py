@@ -192,16 +192,17 @@ def batch_rules(plan: Plan, scale: Scale) -> BatchRules:
 
 
 def in_words(plan: Plan) -> str:
-    """The plan in one line."""
+    """The plan in three lines: the rows and steps, the weights, what is held at once."""
     packed = "packed" if plan.packing else "padded"
     size = f"{plan.batch_size} examples"
     if plan.batch_tokens is not None:
         size = f"at most {plan.batch_tokens:,} tokens (about {size})"
     return (
-        f"{plan.rows:,} rows ({packed}), {plan.trained_tokens:,} trained tokens, {plan.steps} steps of {size} "
-        f"({_what_ends(plan)}), learning rate {plan.learning_rate:g}, {plan.method}: "
-        f"{plan.trainable_parameters:,} of {plan.parameters:,} weights, on {plan.device}; at once on a device: "
-        f"{plan.micro_batch_tokens:,} tokens at most ({plan.micro_batch_reason}), "
+        f"{plan.rows:,} rows ({packed}), {plan.trained_tokens:,} trained tokens; {plan.steps} steps of {size} "
+        f"({_what_ends(plan)})\n"
+        f"{plan.method} on {plan.device}: {plan.trainable_parameters:,} of {plan.parameters:,} weights, "
+        f"learning rate {plan.learning_rate:g}\n"
+        f"at once on a device: at most {plan.micro_batch_tokens:,} tokens ({plan.micro_batch_reason}), "
         f"{plan.micro_batches_per_step} times a step"
     )
 

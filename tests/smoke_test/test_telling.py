@@ -36,7 +36,7 @@ def test_the_cost_of_the_run_is_one_line():
     forecast = SimpleNamespace(
         steps=1000, seconds=7500, peak_memory_bytes=3 * 2**30, cost_usd=4.166, floor_seconds=1800.0
     )
-    expected = "the full run: 1000 steps, 2 h 05 min, 3.00 GiB, 4.17 USD, no faster than 30 min at the device's peak"
+    expected = "the full run: 1000 steps, 2 h 05 min, 3.00 GiB, $4.17, no faster than 30 min at the device's peak"
     assert cost_line(forecast) == expected
 
 
