@@ -158,6 +158,9 @@ def _unchanged(session: Session, state: StageState, inputs: Mapping[str, str]) -
 
 
 def _ending(session: Session, stage: Stage, failure: GateFailed | None) -> Ending:
+    """Of process 0. The others end well: a launcher stops all at the first failure, and process 0 has yet to write."""
+    if os.environ.get("RANK", "0") != "0":
+        return Ending(ExitCode.OK, None, {})
     if failure is not None:
         console.error(str(failure))
     document = json.loads(result_of(session.run_dir, stage).read_text(encoding="utf-8"))
