@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from sftctl.curate.language import UNKNOWN, guess_language
+from sftctl.data.control_tokens import ControlTokens
 from sftctl.data.conversation import Conversation
 
 GENERATOR_COLUMNS = ("generator", "model", "model_name", "source_model")
@@ -30,6 +31,8 @@ class CorpusFacts:
     languages: Mapping[str, str] = field(default_factory=dict)
     usual_languages: Mapping[str, frozenset[str]] = field(default_factory=dict)
     lengths: Mapping[str, LengthProfile] = field(default_factory=dict)
+    control_tokens: ControlTokens = field(default_factory=lambda: ControlTokens(()))
+    """Those of the recipe's own tokenizer: in a text they would become the ids that end turns and begin others."""
 
     def language(self, conversation: Conversation) -> str:
         """A two-letter guess for the response, or `unknown` where the text is too short to tell."""
@@ -45,7 +48,9 @@ def origin(conversation: Conversation) -> str:
     return conversation.source
 
 
-def gather_facts(conversations: Sequence[Conversation], response_tokens: Mapping[str, int]) -> CorpusFacts:
+def gather_facts(
+    conversations: Sequence[Conversation], response_tokens: Mapping[str, int], control_tokens: Iterable[str] = ()
+) -> CorpusFacts:
     """One pass. `response_tokens` counts the last response's tokens by conversation id, from a batched tokenizer."""
     languages = {row.id: guess_language(row.response) for row in conversations}
     lengths: dict[str, list[int]] = defaultdict(list)
@@ -59,6 +64,7 @@ def gather_facts(conversations: Sequence[Conversation], response_tokens: Mapping
         languages=languages,
         usual_languages={source: _usual(found) for source, found in by_source.items()},
         lengths={name: _profile(counts) for name, counts in lengths.items()},
+        control_tokens=ControlTokens(control_tokens),
     )
 
 

@@ -32,7 +32,7 @@ def filter_rows(
 ) -> Filtered:
     """The recipe's rules over the defaults; held-out rows are not among `positions`, so no rule is tuned on them."""
     rows = [corpus.rows[position] for position in positions]
-    facts = gather_facts(rows, count_response_tokens(tokenizer, rows))
+    facts = gather_facts(rows, count_response_tokens(tokenizer, rows), tokenizer.control_tokens)
     rules = merged_rules(recipe_rules)
     judgements = apply_filters(rows, rules, facts)
     judged = list(zip(positions, rows, judgements, strict=True))

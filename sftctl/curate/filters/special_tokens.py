@@ -1,4 +1,4 @@
-"""Control tokens inside a text, which repair could not take off an end."""
+"""Control tokens inside a text, well-known ones and the tokenizer's own, which repair could not take off an end."""
 
 from typing import Literal
 
@@ -11,7 +11,7 @@ from sftctl.pattern import Pattern
 
 # `<s>`, `</s>`, `<pad>` and `[PAD]` inside a text are HTML or talk about tokenizers, and are left.
 _CONTROL = Pattern(
-    r"<\|(?:endoftext|end_of_text|begin_of_text|startoftext|im_start|im_end|eot_id|eom_id|start_header_id|end_header_id"
+    r"<\|(?:python_tag|channel|message|return|endoftext|end_of_text|begin_of_text|startoftext|im_start|im_end|eot_id|eom_id|start_header_id|end_header_id"
     r"|end|end_of_turn|assistant|user|system)\|>|<(?:start|end)_of_turn>|<｜[^｜\n]{1,24}｜>|\[/?INST\]|<</?SYS>>"
 )
 
@@ -26,5 +26,7 @@ class SpecialTokens(Rule):
         for turn in conversation.messages:
             text = turn["content"]
             if ("<" in text or "[" in text) and _CONTROL.search(text):
+                return "special_token_inside"
+            if turn["role"] in ("assistant", "document") and facts.control_tokens.first_in(text):
                 return "special_token_inside"
         return None

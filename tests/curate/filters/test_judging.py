@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from sftctl.curate.facts import gather_facts
+from sftctl.curate.facts import CorpusFacts, gather_facts
 from sftctl.curate.filters.empty import EmptyResponse
 from sftctl.curate.filters.format_mismatch import FormatMismatch
 from sftctl.curate.filters.language import OtherLanguage
@@ -17,6 +17,7 @@ from sftctl.curate.filters.role_leftovers import RoleLeftovers
 from sftctl.curate.filters.special_tokens import SpecialTokens
 from sftctl.curate.filters.truncation import PerhapsTruncated, Truncated
 from sftctl.curate.language import guess_language
+from sftctl.data.control_tokens import ControlTokens
 from sftctl.data.conversation import Conversation
 from tests.curate.filters.rows import NO_FACTS, reason, row
 
@@ -179,6 +180,12 @@ def test_a_refusal_in_an_earlier_turn_counts():
 )
 def test_control_tokens_inside(response, expected):
     assert reason(SpecialTokens(), "Hi", response) == expected
+
+
+def test_the_tokenizers_own_control_token_inside_a_response_is_found():
+    facts = CorpusFacts(response_tokens={}, control_tokens=ControlTokens(["<|turn|>"]))
+    asked, answered = row("Use <|turn|>?", "Part 9."), row("Hi", "Use part 9 and <|turn|>user hello.")
+    assert [SpecialTokens().judge(each, facts) for each in (asked, answered)] == [None, "special_token_inside"]
 
 
 @pytest.mark.parametrize(
