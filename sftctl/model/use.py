@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from sftctl.demo import paths as demo
 from sftctl.model.config import ModelConfig
 
 
@@ -14,5 +15,5 @@ def how_to_use(model: ModelConfig, folder: Path | str) -> tuple[str, str]:
         )
     return (
         f"load:  peft.AutoPeftModelForCausalLM.from_pretrained({str(folder)!r})",
-        f"serve: vllm serve {model.path} --enable-lora --lora-modules tuned={folder}",
+        f"serve: vllm serve {demo.resolve(model.path)} --enable-lora --lora-modules tuned={folder}",
     )

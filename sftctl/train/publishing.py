@@ -13,6 +13,7 @@ from peft import set_peft_model_state_dict
 from transformers import GenerationConfig
 
 from sftctl import console
+from sftctl.demo import paths as demo
 from sftctl.errors import StorageFailed
 from sftctl.model import adapters
 from sftctl.model.config import ModelConfig
@@ -77,7 +78,8 @@ def _named(finished: Finished) -> Any:
     if finished.config.merge:
         return adapters.merge(finished.model)
     if adapters.has_adapter(finished.model):
-        finished.model.peft_config["default"].base_model_name_or_path = finished.config.path
+        # Other programs open the base by this name: a built-in one by its folder.
+        finished.model.peft_config["default"].base_model_name_or_path = demo.resolve(finished.config.path)
     return finished.model
 
 

@@ -3,6 +3,7 @@
 import json
 import math
 
+import peft
 import pytest
 import torch
 from safetensors.torch import load_file
@@ -12,6 +13,7 @@ from sftctl.demo.paths import model_folder
 from sftctl.model.generation import generate
 from sftctl.model.loading import load_model
 from sftctl.model.scoring import score_rows, token_weighted
+from sftctl.model.use import how_to_use
 from sftctl.tokenization.dataset import encode_prompts
 from sftctl.train import assembly
 from sftctl.train.inputs import encode_inputs
@@ -119,7 +121,10 @@ def test_a_saved_adapter_or_merged_model_gives_the_live_logits(merge, tmp_path):
         assert AutoModelForCausalLM.from_pretrained(run_dir.model).dtype == torch.float32
     else:
         settings = json.loads((run_dir.model / "adapter_config.json").read_text())
-        assert settings["base_model_name_or_path"] == "builtin:tiny"
+        assert settings["base_model_name_or_path"] == str(model_folder())
+        # The line that is printed for loading it works as it stands.
+        load_line = how_to_use(model, run_dir.model)[0].removeprefix("load:").strip()
+        assert eval(load_line, {"peft": peft}).peft_config["default"].r == model.lora.r
         base = load_file(model_folder() / "model.safetensors")
         assert not set(base) & set(load_file(run_dir.model / "adapter_model.safetensors"))
 
