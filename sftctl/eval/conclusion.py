@@ -37,12 +37,14 @@ def conclude(
         if figure.tuned is None:
             measured.miss(figure.id, "no answer that this behaviour applies to")
     gates = _gates(config, measured, behaviours)
+    wrong = confident_and_wrong_figure(measured.pairs)
     findings = Findings(
         gates=gates,
         losses=measured.losses,
         behaviours=behaviours,
         benchmarks=measured.benchmarks,
         drift=measured.drift,
+        confident_and_wrong=wrong,
         best_of=measured.best_of,
         not_measured=measured.missing,
         flattened=flattened,
@@ -55,13 +57,13 @@ def conclude(
         tuned=measured.tuned,
         verdict=verdicts.worst(gate.verdict for gate in gates),
         headline=verdicts.headline(gates),
-        story=verdicts.story(behaviours, measured.benchmarks),
+        story=verdicts.story([*behaviours, wrong], measured.benchmarks),
         gates=tuple(gates),
         next_step=next_step(findings),
         losses=tuple(measured.losses),
         side_by_side=_side_by_side(measured, scores),
         behaviours=tuple(behaviours),
-        confident_and_wrong=confident_and_wrong_figure(measured.pairs),
+        confident_and_wrong=wrong,
         benchmarks=tuple(measured.benchmarks),
         drift=tuple(measured.drift),
         best_of=measured.best_of,

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sftctl.eval.result import BehaviourFigure, BenchmarkFigure, BestOf, Gate, LossFigure, NextStep, NotMeasured, Sign
-from sftctl.eval.verdicts import percent
+from sftctl.eval.verdicts import beyond_chance, percent
 
 BEST_OF_GAP = 0.10
 """Best-of-n beats greedy by more: better answers are within reach, and preference tuning can surface them."""
@@ -28,6 +28,7 @@ class Findings:
     not_measured: Sequence[NotMeasured]
     flattened: bool | None = None
     loses_to_reference: str | None = None
+    confident_and_wrong: BehaviourFigure | None = None
 
 
 def next_step(findings: Findings) -> NextStep:
@@ -50,12 +51,23 @@ def next_step(findings: Findings) -> NextStep:
         advice = "Measure on more items: raise eval.prompts, hold out more rows, or raise a benchmark's items."
         return _step("measure_more", advice, evidence)
     notable = [f"{sign.name}: {sign.tuned:.3g} ({sign.meaning})" for sign in findings.drift if sign.notable]
+    notable += _more_confident_and_wrong(findings.confident_and_wrong)
     passed = [f"{gate.name}: {gate.message}" for gate in findings.gates]
     if notable:
         return _step(
             "good_enough", "Good enough by every gate; read the answers for these signs first.", notable + passed
         )
     return _step("good_enough", "Good enough by every gate: ship it, or raise the bar.", passed)
+
+
+def _more_confident_and_wrong(figure: BehaviourFigure | None) -> list[str]:
+    """A sentence where wrong figures without a doubt became more common beyond chance."""
+    if figure is None or figure.base is None or figure.tuned is None or figure.difference is None:
+        return []
+    if figure.difference.value <= 0 or not beyond_chance(figure.difference):
+        return []
+    before, after = percent(figure.base.value), percent(figure.tuned.value)
+    return [f"{figure.id}: {before} to {after} of {figure.tuned.rows} answers"]
 
 
 def _reduce_forgetting(findings: Findings, gates: Sequence[Gate]) -> NextStep:
@@ -94,9 +106,11 @@ def _better_answers(findings: Findings, gates: Sequence[Gate]) -> NextStep:
         named = ", ".join(sorted(style))
         advice = f"Better data: more rows that show the wanted side of {named}, and none of the other.{target}"
     else:
-        advice = f"More data of the kind that fails: sampling finds no better answers either.{target}"
-        if best is None:
-            advice = f"More or better data of the kind that fails.{target}"
+        advice = f"More or better data of the kind that fails.{target}"
+        if within_reach:
+            advice = "Train longer (train.epochs): held-out loss was still falling, and samples find better answers."
+        elif best is not None:
+            advice = f"More data of the kind that fails: sampling finds no better answers either.{target}"
     return _step("more_or_better_data", advice, evidence)
 
 

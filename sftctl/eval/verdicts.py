@@ -171,7 +171,7 @@ def story(behaviours: Sequence[BehaviourFigure], benchmarks: Sequence[BenchmarkF
     changed = [
         (abs(figure.difference.value), f"{figure.id} {percent(figure.base.value)} to {percent(figure.tuned.value)}")
         for figure in behaviours
-        if figure.base and figure.tuned and figure.difference and _beyond_chance(figure.difference)
+        if figure.base and figure.tuned and figure.difference and beyond_chance(figure.difference)
     ]
     said = [text for _, text in sorted(changed, reverse=True)[:_BEHAVIOURS_TOLD]]
     said += [f"{figure.id} {figure.base:.1f} to {figure.tuned:.1f} points" for figure in benchmarks]
@@ -186,7 +186,8 @@ def percent(share: float) -> str:
     return f"{points:.0f} %" if points == round(points) else f"{points:.1f} %"
 
 
-def _beyond_chance(difference: Difference) -> bool:
+def beyond_chance(difference: Difference) -> bool:
+    """Whether the interval leaves out zero."""
     low, high = difference.interval.low, difference.interval.high
     return low is not None and high is not None and (low > 0 or high < 0)
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from sftctl.curate.result import VERDICTS
 from sftctl.eval.result import BehaviourFigure, Bounds, EvalResult, Mark, SideBySide
+from sftctl.eval.verdicts import worst
 from sftctl.report import figures
 from sftctl.report.charts import Point, forest, loss_curves
 from sftctl.report.results import Results
@@ -100,14 +101,14 @@ def _eval_tiles(result: EvalResult | None) -> Iterator[Tile]:
     for behaviour in result.behaviours:
         if behaviour.tuned is None:
             continue
-        gate = next((gate for gate in result.gates if gate.name.partition(":")[0] == behaviour.id), None)
+        gates = [gate.verdict for gate in result.gates if gate.name.partition(":")[0] == behaviour.id]
         base = figures.share(behaviour.base.value) if behaviour.base else ""
         after = figures.share(behaviour.tuned.value)
         note = f"{behaviour.tuned.rows} answers {figures.share_interval(behaviour.tuned.interval)}"
-        yield Tile(behaviour.id.replace("-", " "), base, after, note, figures.tone(gate.verdict) if gate else "")
+        yield Tile(behaviour.id.replace("-", " "), base, after, note, figures.tone(worst(gates)) if gates else "")
     for loss in result.losses:
-        if loss.kind == "all" or (loss.kind, loss.group) == ("role", "general"):
-            label = "held-out loss" if loss.kind == "all" else "general loss"
+        if loss.kind == "role":
+            label = "held-out loss" if loss.group == "domain" else f"{loss.group} loss"
             note = (
                 f"{figures.with_interval(loss.difference, 3)} nats per token" if loss.difference else "nats per token"
             )

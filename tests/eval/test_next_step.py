@@ -3,7 +3,7 @@
 import pytest
 
 from sftctl.eval.next_step import Findings, next_step
-from sftctl.eval.result import BehaviourFigure, BestOf, Bounds, Difference, Gate, LossFigure, NotMeasured
+from sftctl.eval.result import BehaviourFigure, BestOf, Bounds, Difference, Gate, LossFigure, NotMeasured, Rate
 
 
 def _gate(section, verdict, name="gate"):
@@ -76,3 +76,15 @@ def test_more_data_names_the_kind_that_is_weakest():
 def test_the_evidence_holds_both_rates_of_best_of_n():
     step = next_step(_findings([WRONG_FIGURES], behaviours=BEHAVIOURS, best_of=_best_of(0.2)))
     assert step.evidence[-1] == "best of 4 samples is right for 70 % of 40 prompts, greedy for 50 %"
+
+
+def test_wrong_figures_said_with_confidence_are_read_first_though_every_gate_passed():
+    rates = {
+        name: Rate(value=value, rows=202, interval=Bounds(low=None, high=None))
+        for name, value in (("base", 0.024), ("tuned", 0.071))
+    }
+    change = Difference(value=0.047, standard_error=0.016, interval=Bounds(low=0.019, high=0.084), p=0.003, items=202)
+    wrong = _behaviour("confident-and-wrong", "confident_and_wrong").model_copy(update={**rates, "difference": change})
+    step = next_step(_findings([_gate("held-out", "pass")], confident_and_wrong=wrong))
+    assert step.advice == "Good enough by every gate; read the answers for these signs first."
+    assert step.evidence[0] == "confident-and-wrong: 2.4 % to 7.1 % of 202 answers"
