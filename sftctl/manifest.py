@@ -28,6 +28,12 @@ _PACKAGES = (
     "pydantic",
     "numpy",
     "scipy",
+    "ftfy",
+    "rensa",
+    "bitsandbytes",
+    "torchao",
+    "vllm",
+    "lm_eval",
 )
 
 

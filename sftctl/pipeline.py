@@ -141,7 +141,12 @@ def _run_or_skip(session: Session, stage: Stage, *, main_process: bool) -> Endin
 
 
 def _record(session: Session, stage: Stage, inputs: Mapping[str, str], *, passed: bool, seconds: float) -> None:
-    """Into the manifest and the report; and a line of what it took, with the price of the devices that it held."""
+    """Into the manifest and the report; and a line of what it took, with the price of the devices that it held.
+
+    A training that was resumed counts its earlier starts too, as its own result does.
+    """
+    if stage == "train":
+        seconds = max(seconds, json.loads(session.run_dir.train_result.read_text(encoding="utf-8"))["seconds"])
     devices = int(os.environ.get("WORLD_SIZE", "1"))
     price = None if stage == "curate" else session.recipe.train.gpu_hour_usd
     ended = Ended(session.recipe.seed, passed, seconds, cost_usd(seconds, price, devices))

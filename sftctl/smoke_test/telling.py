@@ -1,14 +1,17 @@
 """The result for people: verdicts, forecast, one line of cost; and annotations where GitHub runs the test."""
 
 import os
+from collections import Counter
 
 from rich.text import Text
 
 from sftctl import console
-from sftctl.smoke_test.result import Check, Forecast, MemoryUse, Preview, SmokeTestResult
+from sftctl.smoke_test.result import Check, Forecast, MemoryUse, Preview, SmokeTestResult, Verdict
 from sftctl.units import data_size, dollars, duration
 
 _ANNOTATION = {"fail": "error", "warn": "warning"}
+
+_OTHERWISE: dict[Verdict, str] = {"fail": "failed", "warn": "with a warning", "skipped": "skipped"}
 
 _ANY_GPU_HOLDS = 2 * 2**30
 """Where every way needs less, there is nothing to choose."""
@@ -23,8 +26,9 @@ def tell(result: SmokeTestResult) -> None:
     for check in result.checks:
         if check.verdict in ("pass", "skipped"):
             console.detail(f"{check.verdict}: {check.name}: {check.evidence}")
-    passed = sum(check.verdict == "pass" for check in result.checks)
-    console.say(f"{passed} of {len(result.checks)} checks passed")
+    counts = Counter(check.verdict for check in result.checks)
+    others = "".join(f", {counts[verdict]} {word}" for verdict, word in _OTHERWISE.items() if counts[verdict])
+    console.say(f"{counts['pass']} of {len(result.checks)} checks passed{others}")
     for check in result.checks:
         if check.verdict == "warn":
             console.warn(in_words(check))

@@ -1,4 +1,4 @@
-"""Encoded rows at four bytes a token, so that a billion of them fit; as Python lists they take ten times that."""
+"""Encoded rows at six bytes a token, so that a billion of them fit; as Python lists they take ten times that."""
 
 from array import array
 from collections.abc import Iterable, Sequence

@@ -55,6 +55,16 @@ def _high_full_rate(now: Situation) -> Advice | None:
     )
 
 
+def _high_adapter_rate(now: Situation) -> Advice | None:
+    if now.plan.method == "full" or now.plan.learning_rate <= 1e-3 or now.plan.parameters < TOY_PARAMETERS:
+        return None
+    return Advice(
+        what=f"an adapter at a learning rate of {now.plan.learning_rate:g}",
+        why="adapters are commonly trained at 1e-4 to 5e-4; ten times as much makes them diverge",
+        change="set train.learning_rate=2e-4",
+    )
+
+
 def _unusual_batch(now: Situation) -> Advice | None:
     batch = now.plan.batch_size
     # Plain text is commonly trained in steps of half a million tokens, however many documents that is.
@@ -143,6 +153,7 @@ def _percentile_99(lengths: Sequence[int]) -> int:
 _RULES: Iterable[Callable[[Situation], Advice | None]] = (
     _many_epochs,
     _high_full_rate,
+    _high_adapter_rate,
     _unusual_batch,
     _unscaled_rate,
     _long_max_length,

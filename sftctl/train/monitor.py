@@ -135,6 +135,6 @@ def _sentence(
         return f"{figures} and still at its lowest: no sign of overfitting."
     epochs = turned / steps_per_epoch
     return (
-        f"{figures} and above its lowest of {lowest.loss:.3f} at step {turned}: the weights of that step were kept; "
+        f"{figures} and above its lowest of {lowest.loss:.3f} at step {turned}; "
         f"set train.epochs to {max(epochs, 0.25):.2g}, or add rows."
     )

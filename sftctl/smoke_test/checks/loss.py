@@ -44,7 +44,14 @@ def falling(evidence: Evidence) -> Check:
     losses = _behind_warm_up(evidence)
     if len(losses) < _FEWEST_STEPS:
         text = f"{len(losses)} steps behind the warm-up are too few for a trend"
-        return Check(name=name, verdict=_when_unsure(evidence), evidence=text, advice="raise smoke_test.steps")
+        short = evidence.rehearsal.full_plan.steps <= len(evidence.rehearsal.steps)
+        advice = "the whole run is that short: lower train.batch_size, or raise train.epochs"
+        return Check(
+            name=name,
+            verdict=_when_unsure(evidence),
+            evidence=text,
+            advice=advice if short else "raise smoke_test.steps",
+        )
     found = trend(losses)
     text = f"{found.slope:+.2g} nats a step over {len(losses)} steps, p = {found.falls:.2g} (Mann-Kendall)"
     if found.falls < 1 - _CONFIDENCE:

@@ -27,7 +27,12 @@ def stop(evidence: Evidence) -> Check:
     if after >= 0.5 and (after > before or after >= _SURE_SHARE):
         return Check(name=name, verdict="pass", evidence=text)
     if after >= 0.5 and after == before:
-        return Check(name=name, verdict="warn", evidence=text, advice="no more often than before the steps")
+        return Check(
+            name=name,
+            verdict="warn",
+            evidence=text,
+            advice="raise smoke_test.steps to see it rise",
+        )
     advice = "check that the stop token is trained (template.stop_trained), or raise smoke_test.steps"
     return Check(name=name, verdict="fail", evidence=text, advice=advice)
 
