@@ -1,5 +1,6 @@
 """Raw rows become a held-out set and a training set; every row read gets one verdict."""
 
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -58,7 +59,7 @@ def curate(
         rows=read.rows,
         decisions=[decision for step in steps for decision in step.decisions],
         notes=Notes(flags=narrowed.filtered.flags, repairs=read.repairs, scores=narrowed.quality.scores),
-        warnings=(*held_out.warnings, *narrowed.filtered.warnings),
+        warnings=(*held_out.warnings, *_held_out_faults(split, tokenizer, config), *narrowed.filtered.warnings),
         held_out=held_out,
         near_copies_in_training=len(leaks),
         training=mixed.rows,
@@ -73,6 +74,19 @@ def curate(
     _tell(result)
     _require_enough_left(narrowed.filtered, config, run_dir)
     return result
+
+
+def _held_out_faults(split: "_Split", tokenizer: Prepared, config: CurateConfig) -> list[str]:
+    """A sentence where filters would have dropped held-out rows: told, and never acted on."""
+    judged = filter_rows(split.corpus, split.held_out.positions, tokenizer, config.filters)
+    reasons = Counter(decision.reason for decision in judged.decisions)
+    if not reasons:
+        return []
+    named = ", ".join(f"{reason} {count}" for reason, count in sorted(reasons.items()))
+    return [
+        f"{len(judged.decisions)} of {len(split.held_out.positions)} held-out rows would have been dropped by filters "
+        f"({named}). They stay, since no filter chooses what is held out; mend or remove them at the source"
+    ]
 
 
 @dataclass(frozen=True, slots=True)

@@ -182,3 +182,24 @@ def test_hash_seed_and_threads_change_no_byte(tmp_path):
         )  # fmt: skip
     for name in FILES:
         assert (tmp_path / "1/data" / name).read_bytes() == (tmp_path / "4242/data" / name).read_bytes(), name
+
+
+def test_held_out_rows_that_a_filter_would_drop_are_told_and_stay(tmp_path):
+    rows = [
+        {"question": f"What is the fee of plan {n} in {word} years?", "answer": "" if n % 4 else f"It is {n} euros."}
+        for n, word in enumerate(["two", "nine", "some", "many", "few"] * 8)
+    ]
+    path = tmp_path / "rows.jsonl"
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    result = run_curate(
+        tmp_path,
+        sources=[{"name": "desk", "path": str(path)}],
+        hold_out={"rows": 8},
+        max_dropped_fraction=1.0,
+        max_bad_fraction=1.0,
+    )
+    held_out = read_jsonl(tmp_path / "run/data/held_out.jsonl")
+    empty = sum(row["messages"][1]["content"] == "" for row in held_out)
+    assert empty > 0
+    told = f"{empty} of {len(held_out)} held-out rows would have been dropped by filters (empty_response {empty})."
+    assert [warning for warning in result.warnings if warning.startswith(told)]
