@@ -272,14 +272,15 @@ _RUNNERS: Mapping[Stage, Callable[[Session], None]] = {
 
 
 def _next_step(session: Session, stage: Stage) -> str:
-    run_dir = session.run_dir
     following: dict[Stage, str] = {
-        "curate": f"next: {session.command('smoke-test')}",
-        "smoke-test": f"next: {session.command('train')}",
-        "train": "\n".join([*how_to_use(session.recipe.model, run_dir.model), f"next: {session.command('eval')}"]),
-        "eval": f"next: open {session.run_dir.report}",
+        "curate": session.command("smoke-test"),
+        "smoke-test": session.command("train"),
+        "train": session.command("eval"),
+        "eval": f"open {session.run_dir.report}",
     }
-    return following[stage]
+    model = session.run_dir.model
+    uses = how_to_use(session.recipe.model, model) if stage in ("train", "eval") and model.exists() else ()
+    return "\n".join([*uses, f"next: {following[stage]}"])
 
 
 def _write_report(session: Session) -> None:

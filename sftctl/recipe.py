@@ -18,7 +18,7 @@ from sftctl.errors import RecipeError, UsageError
 from sftctl.eval.config import EvalConfig
 from sftctl.model.config import ModelConfig
 from sftctl.recipe_document import Document, parse_document
-from sftctl.recipe_errors import Position, Problem, SourceText, recipe_error
+from sftctl.recipe_errors import Position, Problem, SourceText, nearest, recipe_error
 from sftctl.recipe_keys import Locate, accepts_null, explain
 from sftctl.section import Section
 from sftctl.smoke_test.config import SmokeTestConfig
@@ -131,8 +131,10 @@ def _read(argument: str) -> tuple[str, str]:
     try:
         return argument, path.read_text(encoding="utf-8-sig")
     except FileNotFoundError as error:
+        like = nearest(path.name, [each.name for each in path.parent.glob("*.y*ml")])
+        meant = f" Did you mean {path.with_name(like)}?" if like else ""
         raise UsageError(
-            f"{argument}: no such recipe in {_here()}. `sftctl init` writes one; `{BUILTIN_DEMO}` is built in."
+            f"{argument}: no such recipe in {_here()}.{meant} `sftctl init` writes one; `{BUILTIN_DEMO}` is built in."
         ) from error
     except (IsADirectoryError, PermissionError) as error:
         raise UsageError(f"{argument}: {error.strerror}. A recipe is a YAML file.") from error

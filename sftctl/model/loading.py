@@ -22,7 +22,7 @@ from sftctl.demo import paths
 from sftctl.errors import EnvironmentProblem, SftctlError, UsageError
 from sftctl.model import adapters, attention, quantization
 from sftctl.model.config import ModelConfig
-from sftctl.model.device import pick_device
+from sftctl.model.device import pick_device, spare_threads
 
 _NO_LIMIT = 10_000_000
 """Some tokenizers and configs state a huge length for "none"."""
@@ -95,6 +95,7 @@ def load_model(
     model = _opened(source, lambda: AutoModelForCausalLM.from_pretrained(source, **options))
     if "device_map" not in options:
         model = model.to(device)
+    spare_threads(device, model.num_parameters())
     return model.eval()
 
 

@@ -77,6 +77,11 @@ def test_2_for_a_command_line_that_cannot_be_read_as_json_where_that_was_asked_f
     }
 
 
+def test_2_for_a_recipe_that_is_not_there_with_a_like_name(folder):
+    ran = sftctl("train", "recipe.yml", cwd=folder)
+    assert (ran.exit_code, "Did you mean recipe.yaml?" in ran.stderr) == (2, True)
+
+
 def test_2_for_a_run_directory_that_is_a_file(folder):
     ran = sftctl("curate", "recipe.yaml", "--run-dir", "rows.jsonl", cwd=folder)
     assert (ran.exit_code, ran.stderr) == (
