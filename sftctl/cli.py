@@ -151,7 +151,7 @@ def run(
 
 @app.command(short_help="write a starter recipe, or a CI workflow")
 def init(
-    folder: Annotated[Path, typer.Argument(metavar="[DIR]", help="Where to write; default here.")] = Path(),
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Where to write; default here.")] = Path(),
     model: Annotated[str | None, typer.Option(help="Hub id or folder of the model.")] = None,
     data: Annotated[str | None, typer.Option(help="File of training rows, or hub id.")] = None,
     name: Annotated[str | None, typer.Option(help="Name of the run.")] = None,

@@ -51,7 +51,7 @@ train:
 eval:
   prompts: 200                # fewer cannot show that a rate is below 2 %
   behaviours:
-    - {{id: no-apology, preset: apology, max_rate: 0.02}}
+    - {{id: apologies, preset: apology, max_rate: 0.02}}
 """
 
 _WORKFLOW = """\

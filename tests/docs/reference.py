@@ -117,7 +117,8 @@ def commands_reference() -> str:
     """Every command with its arguments and options, and the exit codes."""
     lines = [HEAD, "# Commands\n"]
     for name, command in get_command(app).commands.items():  # type: ignore[attr-defined]
-        arguments = " ".join(str(p.metavar) for p in command.params if p.param_type_name == "argument")
+        named = [parameter for parameter in command.params if parameter.param_type_name == "argument"]
+        arguments = " ".join(str(each.metavar) if each.required else f"[{each.metavar}]" for each in named)
         lines += [f"## sftctl {name} {arguments}".rstrip() + "\n", f"{command.help}\n"]
         for option in (parameter for parameter in command.params if parameter.param_type_name == "option"):
             lines.append(f"- `{', '.join(option.opts)}`: {option.help}")
