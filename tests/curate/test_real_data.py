@@ -16,7 +16,12 @@ IGNORE_RESPONSES = {"scope": "prompt", "max_shingle_rows": 10**9}
 
 
 @pytest.mark.parametrize(
-    ("max_shingle_rows", "options", "pairs"), [(None, IGNORE_RESPONSES, 563_982), (100, {}, 129_952)]
+    ("max_shingle_rows", "options", "pairs"),
+    [
+        # A minute of plain code: by hand, with `-m "slow and performance"`.
+        pytest.param(None, IGNORE_RESPONSES, 563_982, marks=pytest.mark.performance),
+        (100, {}, 129_952),
+    ],
 )
 def test_pairs_of_t0_are_those_of_plain_code(test_data, max_shingle_rows, options, pairs):
     with gzip.open(test_data / "data/sft/t0.jsonl.gz", "rt", encoding="utf-8") as file:
