@@ -48,10 +48,17 @@ def benchmark_figures(tasks: Sequence[TaskScores], gate: DropGate) -> list[Bench
     return [_figure(task, paired, p, gate) for task, paired, p in zip(tasks, compared_tasks, adjusted, strict=True)]
 
 
-def benchmark_gate(figure: BenchmarkFigure) -> Gate:
+def benchmark_gate(figure: BenchmarkFigure, limits: DropGate) -> Gate:
     """The figure as one line of the verdict."""
     message = benchmark_message(figure.difference, figure.base, figure.tuned, figure.items_to_settle)
-    return Gate(name=figure.id, section="benchmark", verdict=figure.verdict, message=message)
+    return Gate(
+        name=figure.id,
+        section="benchmark",
+        subject=figure.id,
+        limits=limits.model_dump(),
+        verdict=figure.verdict,
+        message=message,
+    )
 
 
 def _compare(task: TaskScores) -> stats.Paired:

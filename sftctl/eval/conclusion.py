@@ -90,7 +90,7 @@ def _gates(config: EvalConfig, measured: Measured, behaviours: Sequence[Behaviou
         gates.append(gate)
     for figure in behaviours:
         gates += verdicts.behaviour_gates(figure)
-    gates += [benchmark_gate(figure) for figure in measured.benchmarks]
+    gates += [benchmark_gate(figure, config.benchmarks.gate) for figure in measured.benchmarks]
     return gates + verdicts.measurement_gates(measured.missing)
 
 

@@ -83,7 +83,7 @@ def _reduce_forgetting(findings: Findings, gates: Sequence[Gate]) -> NextStep:
 def _better_answers(findings: Findings, gates: Sequence[Gate]) -> NextStep:
     evidence = [f"{gate.name}: {gate.verdict}, {gate.message}" for gate in gates]
     checks = {figure.id: figure.check for figure in findings.behaviours}
-    failing = {gate.name.split(":")[0] for gate in gates if gate.section == "behaviour"}
+    failing = {gate.subject for gate in gates if gate.section == "behaviour"}
     style = [name for name in failing if checks.get(name) not in _CONTENT_CHECKS]
     if findings.loses_to_reference:
         evidence.append(findings.loses_to_reference)

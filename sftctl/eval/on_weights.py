@@ -173,7 +173,9 @@ def _losses(
         broken = sum(not math.isfinite(loss.nats) for loss in losses)
         if broken and name == "tuned":
             message = f"not a finite number on {broken} of {len(losses)} rows: the weights are broken"
-            measured.failures.append(Gate(name="held-out loss", section="held-out", verdict="fail", message=message))
+            measured.failures.append(
+                Gate(name="held-out loss", section="held-out", subject="all", verdict="fail", message=message)
+            )
         elif broken:
             measured.miss("held-out loss", f"the base's loss is not a finite number on {broken} rows")
         if broken:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Literal
 
 from sftctl import console
 from sftctl.data.conversation import Conversation
@@ -24,7 +25,7 @@ from sftctl.eval.judge.result import JudgeResult, Winner
 from sftctl.eval.judge.tasks import choose_tasks, tasks_of
 from sftctl.eval.judge.trust import gate_of, rate_gate
 from sftctl.eval.measured import Measured
-from sftctl.eval.result import Gate
+from sftctl.eval.result import Gate, VerdictName
 from sftctl.run_dir import RunDir, write_json, write_text
 
 
@@ -138,7 +139,7 @@ def _arena_gate(result: ArenaResult, booth: Booth, measured: Measured, config: A
     rate = result.win_rate.rate
     if config.min_win_rate is not None:
         verdict, message = rate_gate(rate, config.min_win_rate, "the base")
-        measured.failures.append(_gate("arena: tuned against base", "arena", verdict, message))
+        measured.failures.append(_gate("arena", "base", config.min_win_rate, verdict, message))
     console.say(f"arena: {result.votes} votes, voters: {len(result.voters)}, win rate of tuned {rate.value:.3f}")
 
 
@@ -146,11 +147,20 @@ def _judge_gate(config: JudgeConfig, result: JudgeResult, measured: Measured) ->
     for warning in result.warnings:
         console.warn(f"judge {console.safe(config.model)}: {warning}")
     if gate := gate_of(config, result):
-        measured.failures.append(_gate(f"judge: tuned against {result.against}", "judge", *gate))
+        measured.failures.append(_gate("judge", result.against, config.min_win_rate, *gate))
 
 
-def _gate(name: str, section: str, verdict: str, message: str) -> Gate:
-    return Gate.model_validate({"name": name, "section": section, "verdict": verdict, "message": message})
+def _gate(
+    asked: Literal["judge", "arena"], against: str, min_win_rate: float | None, verdict: VerdictName, message: str
+) -> Gate:
+    return Gate(
+        name=f"{asked}: tuned against {against}",
+        section=asked,
+        subject=against,
+        limits={} if min_win_rate is None else {"min_win_rate": min_win_rate},
+        verdict=verdict,
+        message=message,
+    )
 
 
 def _with_preferences(booth: Booth, contests: Contests, judged: Judged, votes: Votes) -> JudgeResult:

@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from sftctl.eval.arena.result import ArenaResult
 from sftctl.eval.judge.result import JudgeResult
@@ -164,10 +164,17 @@ class Spread(_Frozen):
 class Gate(_Frozen):
     """One line of the verdict."""
 
-    name: str
-    section: Literal["held-out", "general", "behaviour", "benchmark", "judge", "arena", "measurement"]
-    verdict: VerdictName
-    message: str
+    name: str = Field(description="what people read")
+    section: Literal["held-out", "general", "behaviour", "benchmark", "judge", "arena", "measurement"] = Field(
+        description="the kind of gate"
+    )
+    subject: str = Field(
+        description="what it judges: the id of a behaviour or benchmark, the role of held-out rows, the opponent of a "
+        "judge or arena, or the measurement that did not run"
+    )
+    limits: dict[str, float] = Field({}, description="the recipe's keys that set its limits, with their values")
+    verdict: VerdictName = Field(description="from best to worst; the run's verdict is its worst gate's")
+    message: str = Field(description="the figures, in words")
 
 
 class NotMeasured(_Frozen):

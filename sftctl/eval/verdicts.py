@@ -65,18 +65,23 @@ def items_to_settle(difference: Difference, investigate: float) -> int | None:
 
 def held_out_gate(figure: LossFigure) -> Gate:
     """Lower loss on held-out rows is what training is for: no better than the base is not a pass, unless equal."""
+    verdict, message = _held_out_verdict(figure)
     name = f"held-out loss ({figure.group})"
+    return Gate(name=name, section="held-out", subject=figure.group, verdict=verdict, message=message)
+
+
+def _held_out_verdict(figure: LossFigure) -> tuple[VerdictName, str]:
     if figure.difference is None or figure.base is None:
-        return Gate(name=name, section="held-out", verdict="inconclusive", message="no base to compare with")
+        return "inconclusive", "no base to compare with"
     low, high = _low(figure.difference.interval), _high(figure.difference.interval)
     change = f"{figure.base:.3f} -> {figure.tuned:.3f} nats per token, {_change(figure.difference, 3)}"
     if low == high == 0:
-        return _gate(name, "held-out", "pass", f"{change}: the same on every row")
+        return "pass", f"{change}: the same on every row"
     if high < 0:
-        return _gate(name, "held-out", "pass", f"{change}: better")
+        return "pass", f"{change}: better"
     if low > 0:
-        return _gate(name, "held-out", "fail", f"{change}: worse than the base")
-    return _gate(name, "held-out", "inconclusive", f"{change}: no difference beyond chance on {figure.rows} rows")
+        return "fail", f"{change}: worse than the base"
+    return "inconclusive", f"{change}: no difference beyond chance on {figure.rows} rows"
 
 
 def general_gate(figure: LossFigure, limits: LossGate) -> Gate | None:
@@ -89,7 +94,14 @@ def general_gate(figure: LossFigure, limits: LossGate) -> Gate | None:
     significant = _low(rise.interval) > 0
     verdict = drop_verdict(drop, limits.investigate_nats, limits.fail_nats, significant=significant)
     message = f"{figure.base:.3f} -> {figure.tuned:.3f} nats per token, {_change(rise, 3)}"
-    return _gate("general loss", "general", verdict, message)
+    return Gate(
+        name="general loss",
+        section="general",
+        subject=figure.group,
+        limits=limits.model_dump(),
+        verdict=verdict,
+        message=message,
+    )
 
 
 def benchmark_message(difference: Difference, base: float, tuned: float, needed: int | None) -> str:
@@ -126,10 +138,12 @@ def _rate_gate(figure: BehaviourFigure, rate: Rate, limit: float, *, at_most: bo
         )
     else:
         verdict = "fail" if refuted or strict else "investigate"
-    word = "at most" if at_most else "at least"
+    key, word = ("max_rate", "at most") if at_most else ("min_rate", "at least")
     name = f"{figure.id}: {word} {percent(limit)}"
     message = f"{percent(rate.value)} of {rate.rows} answers ({percent(low)} to {percent(high)})"
-    return _gate(name, "behaviour", verdict, message)
+    return Gate(
+        name=name, section="behaviour", subject=figure.id, limits={key: limit}, verdict=verdict, message=message
+    )
 
 
 def _delta_gate(figure: BehaviourFigure, difference: Difference, limit: float) -> Gate:
@@ -143,13 +157,27 @@ def _delta_gate(figure: BehaviourFigure, difference: Difference, limit: float) -
     else:
         verdict = "weak pass" if difference.items >= MIN_ANSWERS else "inconclusive"
     name = f"{figure.id}: at most {percent(limit)} worse than the base"
-    return _gate(name, "behaviour", verdict, f"{_change(difference, 3)} on {difference.items} answers")
+    message = f"{_change(difference, 3)} on {difference.items} answers"
+    return Gate(
+        name=name,
+        section="behaviour",
+        subject=figure.id,
+        limits={"max_delta": limit},
+        verdict=verdict,
+        message=message,
+    )
 
 
 def measurement_gates(missing: Sequence[NotMeasured]) -> list[Gate]:
     """What was asked for and could not be measured is never a pass."""
     return [
-        _gate(item.name, "measurement", "inconclusive", f"not measured: {item.reason}")
+        Gate(
+            name=item.name,
+            section="measurement",
+            subject=item.name,
+            verdict="inconclusive",
+            message=f"not measured: {item.reason}",
+        )
         for item in missing
         if item.asked
     ]
@@ -198,10 +226,6 @@ def _change(difference: Difference, digits: int) -> str:
     if low is None or high is None:
         return f"{value} (too few for an interval)"
     return f"{value} (95 % {low:+.{digits}f} to {high:+.{digits}f})"
-
-
-def _gate(name: str, section: str, verdict: VerdictName, message: str) -> Gate:
-    return Gate.model_validate({"name": name, "section": section, "verdict": verdict, "message": message})
 
 
 def _negative(bound: float | None) -> float | None:

@@ -25,9 +25,10 @@ def figure(value: float | None, digits: int) -> str:
     return "–" if value is None else f"{value:,.{digits}f}".replace("-", "−")
 
 
-def signed(value: float, digits: int) -> str:
-    """A difference, always with its sign; an exact zero has none."""
-    return "0" if value == 0 else f"{value:+,.{digits}f}".replace("-", "−")
+def signed(value: float, digits: int | None) -> str:
+    """A difference, always with its sign; an exact zero has none. Without digits: as many as it needs."""
+    written = f"{value:+g}" if digits is None else f"{value:+,.{digits}f}"
+    return "0" if value == 0 else written.replace("-", "−")
 
 
 def interval(bounds: Bounds | None, digits: int, scale: float = 1.0) -> str:

@@ -72,6 +72,7 @@ def page(results: Results, name: str) -> str:
         banner=top,
         tiles=view.tiles(results),
         benchmark_plot=view.benchmark_plot(results.eval),
+        benchmark_limits=view.benchmark_limits(results.eval),
         behaviour_plot=view.behaviour_plot(results.eval),
         behaviours=_behaviours(results),
         win_rate_plot=preferred.win_rate_plot(results.eval),

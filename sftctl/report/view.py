@@ -101,7 +101,7 @@ def _eval_tiles(result: EvalResult | None) -> Iterator[Tile]:
     for behaviour in result.behaviours:
         if behaviour.tuned is None:
             continue
-        gates = [gate.verdict for gate in result.gates if gate.name.partition(":")[0] == behaviour.id]
+        gates = [gate.verdict for gate in result.gates if (gate.section, gate.subject) == ("behaviour", behaviour.id)]
         base = figures.share(behaviour.base.value) if behaviour.base else ""
         after = figures.share(behaviour.tuned.value)
         note = f"{behaviour.tuned.rows} answers {figures.share_interval(behaviour.tuned.interval)}"
@@ -140,12 +140,19 @@ def _cost_tiles(results: Results) -> Iterator[Tile]:
 
 
 def benchmark_plot(result: EvalResult | None) -> str:
-    """Benchmarks as differences in points, with the lines past which a drop is investigated or fails."""
+    """Benchmarks as differences in points, with the recipe's lines past which a drop is investigated or fails."""
     points = [
         Point(item.id, item.difference.value, item.difference.interval, figures.tone(item.verdict))
         for item in (result.benchmarks if result else ())
     ]
-    return forest(points, [(-2.0, "−2"), (-5.0, "−5")], "points, tuned minus base") if points else ""
+    lines = [(-limit, figures.signed(-limit, None)) for limit in sorted(set(benchmark_limits(result).values()))]
+    return forest(points, lines, "points, tuned minus base") if points else ""
+
+
+def benchmark_limits(result: EvalResult | None) -> dict[str, float]:
+    """The limits that the recipe sets for all benchmarks, in points; empty without a benchmark."""
+    gates = (gate for gate in (result.gates if result else ()) if gate.section == "benchmark")
+    return next((gate.limits for gate in gates), {})
 
 
 def behaviour_plot(result: EvalResult | None) -> str:

@@ -11,6 +11,7 @@ from typer.main import get_command
 
 from sftctl.cli import app
 from sftctl.errors import ExitCode, SftctlError
+from sftctl.eval.result import Gate
 from sftctl.recipe import Recipe
 from sftctl.run_dir import RunDir
 from sftctl.train import extra
@@ -146,4 +147,12 @@ def run_dir_reference() -> str:
             lines.append(f"| `{getattr(run_dir, name)}` | {' '.join(attribute.__doc__.split())} |")
         elif name == "generations":
             lines.append(f"| `{run_dir.generations('SIDE')}` | {' '.join(attribute.__doc__.split())} |")
+    lines += [
+        "\n## A gate in eval.json\n",
+        "`gates` is a list of these, in the order of the report; `verdict` of the whole is that of the worst.\n",
+        "| field | kind | holds |",
+        "|---|---|---|",
+    ]
+    for name, field in Gate.model_fields.items():
+        lines.append(f"| `{name}` | {kind_of(field.annotation)} | {field.description} |")
     return "\n".join(lines) + "\n"

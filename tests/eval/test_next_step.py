@@ -6,8 +6,8 @@ from sftctl.eval.next_step import Findings, next_step
 from sftctl.eval.result import BehaviourFigure, BestOf, Bounds, Difference, Gate, LossFigure, NotMeasured, Rate
 
 
-def _gate(section, verdict, name="gate"):
-    return Gate(name=name, section=section, verdict=verdict, message="figures")
+def _gate(section, verdict, subject="gate"):
+    return Gate(name=f"{section} of {subject}", section=section, subject=subject, verdict=verdict, message="figures")
 
 
 def _findings(gates, **more):
@@ -39,8 +39,8 @@ def _loss(kind, group, tuned):
     )
 
 
-WRONG_FIGURES = _gate("behaviour", "fail", "figures: at least 80 %")
-WRONG_STYLE = _gate("behaviour", "fail", "no-apology: at most 2 %")
+WRONG_FIGURES = _gate("behaviour", "fail", "figures")
+WRONG_STYLE = _gate("behaviour", "fail", "no-apology")
 NOT_RUN = NotMeasured(name="mmlu", reason="empty", asked=True)
 BEHAVIOURS = (_behaviour("figures", "numbers_match"), _behaviour("no-apology", "preset"))
 

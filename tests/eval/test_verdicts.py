@@ -77,6 +77,7 @@ def test_a_rate_gate_says_what_the_interval_allows(shown, of, verdict):
     )
     (gate,) = verdicts.behaviour_gates(figure)
     assert gate.verdict == verdict
+    assert (gate.name, gate.subject, gate.limits) == ("no-apology: at most 2 %", "no-apology", {"max_rate": 0.02})
 
 
 @pytest.mark.parametrize(("value", "verdict"), [(0.3, "fail"), (0.1, "investigate"), (0.01, "pass"), (-0.5, "pass")])
@@ -96,6 +97,13 @@ def test_a_rise_of_the_general_loss_is_judged_as_a_drop(value, verdict):
     gate = verdicts.general_gate(figure, LossGate())
     assert gate is not None
     assert gate.verdict == verdict
+    assert (gate.subject, gate.limits) == ("general", {"investigate_nats": 0.05, "fail_nats": 0.2})
+
+
+def test_a_benchmarks_gate_holds_the_recipes_limits():
+    figure = _figure(_scores([1] * 40), _scores([1] * 40))
+    gate = benchmark_gate(figure, DropGate(investigate_points=1.5, fail_points=4))
+    assert (gate.subject, gate.limits) == ("mmlu", {"investigate_points": 1.5, "fail_points": 4})
 
 
 def test_nothing_measured_is_inconclusive():
@@ -218,8 +226,8 @@ def test_a_small_true_drop_at_100_items_is_never_a_bare_pass_or_fail(checkpoints
         figure = _figure(*(_scores([checkpoints[step][i] for i in chosen]) for step in (0, 200)))
         verdict[figure.verdict] += 1
         assert figure.difference.interval.high - figure.difference.interval.low > 3
-        assert "points on 100 items" in benchmark_gate(figure).message
-        assert "(95 % " in benchmark_gate(figure).message
+        assert "points on 100 items" in benchmark_gate(figure, DropGate()).message
+        assert "(95 % " in benchmark_gate(figure, DropGate()).message
     # Measured: 75 inconclusive, 13 weak pass, 9 pass, 3 fail; a 95 % interval is wrong on the bad side 2.5 in 100.
     assert verdict["inconclusive"] + verdict["weak pass"] >= 80
     assert verdict["fail"] <= 5

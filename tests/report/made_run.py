@@ -199,8 +199,22 @@ def evaluated() -> EvalResult:
         headline="pass: all 2 gates",
         story="no-apology 100 % to 0 %, mmlu 61.2 to 60.5 points",
         gates=(
-            Gate(name="no-apology", section="behaviour", verdict="pass", message=f"0 % of 200 answers {HOSTILE}"),
-            Gate(name="mmlu", section="benchmark", verdict="pass", message="-0.7 points [-1.2, -0.1]"),
+            Gate(
+                name="no-apology: at most 2 %",
+                section="behaviour",
+                subject="no-apology",
+                limits={"max_rate": 0.02},
+                verdict="pass",
+                message=f"0 % of 200 answers {HOSTILE}",
+            ),
+            Gate(
+                name="mmlu",
+                section="benchmark",
+                subject="mmlu",
+                limits={"investigate_points": 1.5, "fail_points": 4},
+                verdict="pass",
+                message="-0.66 (95 % -1.23 to -0.10)",
+            ),
         ),
         next_step=NextStep(action="good_enough", advice="Ship it.", evidence=("every gate passed",)),
         losses=(

@@ -3,11 +3,14 @@ from html.parser import HTMLParser
 
 import pytest
 
+from sftctl.manifest import Manifest
+from sftctl.report.results import Results
 from sftctl.report.stage import write_junit, write_report
+from sftctl.report.view import tiles
 from sftctl.run_dir import RunDir
 from tests.browser import browser_page
 from tests.conftest import ROOT
-from tests.report.made_run import HOSTILE, made_run
+from tests.report.made_run import HOSTILE, evaluated, made_run
 
 
 @pytest.fixture
@@ -35,6 +38,25 @@ def test_hostile_text_stays_text_and_nothing_is_fetched(report):
     assert elements.names.count("script") == 1
     assert "img" not in elements.names
     assert re.search(r"content=\"default-src 'none'; style-src 'unsafe-inline'; script-src 'sha256-[^']+'", text)
+
+
+def test_the_benchmark_plot_has_the_recipes_own_lines(report):
+    text = report.read_text(encoding="utf-8")
+    plot = text[text.index("Benchmarks for forgetting") : text.index("Other signs of drift")]
+    assert re.findall(r"<text [^>]*>(−[\d.]+)</text>", plot)[-2:] == ["−1.5", "−4"]
+    assert "investigated from 1.5 points and fails from 4." in plot
+
+
+def test_a_tile_is_coloured_by_the_gates_of_its_behaviour():
+    result = evaluated()
+    named = result.gates[0].model_copy(update={"name": "anything", "verdict": "fail"})
+    spoilt = result.model_copy(update={"gates": (named, *result.gates[1:])})
+    tone = {tile.label: tile.tone for tile in tiles(_only(spoilt))}
+    assert (tone["no apology"], tone["mmlu"]) == ("bad", "good")
+
+
+def _only(result):
+    return Results(Manifest(sftctl="0"), None, None, None, result, (), "")
 
 
 def test_a_run_that_has_only_begun_has_a_page_too(tmp_path):
