@@ -9,29 +9,27 @@ from typing import Literal
 import ftfy
 from ftfy.badness import is_bad
 
+from sftctl.data.chat_markers import (
+    ALPACA_HEADINGS,
+    NAMED_BOUNDS,
+    SPEAKERS,
+    TEXT_BOUNDS,
+    TURN_ENDS,
+    TURN_OPENING,
+    any_of,
+)
 from sftctl.data.conversation import Conversation, Message
 
 Repair = Literal["special_token", "template_leftover", "mojibake", "nfc"]
 
 # Written by tokenizers and chat templates, and by nobody else at either end of a text.
-_TOKEN = (
-    r"<\|(?:endoftext|end_of_text|begin_of_text|startoftext|im_end|eot_id|eom_id|end|end_of_turn|eos|bos|pad|return)\|>"
-    r"|<(?:eos|bos|pad|end_of_turn)>"
-    r"|<｜(?:end▁of▁sentence|begin▁of▁sentence)｜>"
-    r"|\[(?:EOS|BOS|PAD)\]"
-)
-_OPENING = (
-    r"<\|im_start\|>(?:assistant|user|system)?"
-    r"|<\|start_header_id\|>(?:assistant|user|system)<\|end_header_id\|>"
-    r"|<start_of_turn>(?:model|user)?"
-    r"|<\|(?:assistant|user|system)\|>"
-)
-_AT_END = re.compile(rf"(?:{_TOKEN}|{_OPENING}|\[/INST\])\Z")
-_AT_START = re.compile(rf"(?:{_TOKEN}|{_OPENING}|\[INST\])\s*")
+_TOKEN = f"{any_of((*TEXT_BOUNDS, *TURN_ENDS, *NAMED_BOUNDS))}|{TURN_OPENING}"
+_AT_END = re.compile(rf"(?:{_TOKEN}|\[/INST\])\Z")
+_AT_START = re.compile(rf"(?:{_TOKEN}|\[INST\])\s*")
 _LONGEST_TOKEN = 60
 
 _ANSWER_HEADING = re.compile(r"\s*#{2,3} ?(?:Response|Answer|Output|Assistant): *\n?\s*")
-_HEADING_AT_END = re.compile(r"\n#{2,3} ?(?:Response|Instruction|Input|Human|User|Assistant|End):?\Z")
+_HEADING_AT_END = re.compile(rf"\n#{{2,3}} ?(?:{'|'.join((*ALPACA_HEADINGS, *SPEAKERS))}|End):?\Z")
 _ALPACA = re.compile(
     r"\A\s*(?:Below is an instruction that describes a task[^\n]{0,160}\n\s*)?"
     r"### ?Instruction:\s*\n?(?P<instruction>.+?)"

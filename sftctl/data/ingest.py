@@ -8,7 +8,8 @@ from typing import Any, Literal
 
 from sftctl import console
 from sftctl.data.bad_row import BadRow
-from sftctl.data.control_tokens import WELL_KNOWN, ControlTokens
+from sftctl.data.chat_markers import CONTROL_TOKENS
+from sftctl.data.control_tokens import ControlTokens
 from sftctl.data.conversation import Conversation, Message, conversation_id, raw_row_id
 from sftctl.data.detect import SAMPLE_ROWS, detect_format
 from sftctl.data.formats import Format, make_format
@@ -39,7 +40,7 @@ def ingest(
     Raises DataUnusable when more than `max_bad_fraction` of a source's rows are rejected, when a file ends before
     its rows do, or when a source has no conversation at all.
     """
-    refused = (*WELL_KNOWN, *control_tokens) if on_control_tokens == "reject" else ()
+    refused = (*CONTROL_TOKENS, *control_tokens) if on_control_tokens == "reject" else ()
     reader = _Reader(ControlTokens(refused))
     with _collector_paused():
         for source in sources:

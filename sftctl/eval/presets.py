@@ -3,6 +3,7 @@
 import re
 from typing import Literal
 
+from sftctl.data.chat_markers import IN_ANSWER
 from sftctl.pattern import Pattern
 
 PresetName = Literal["apology", "refusal", "disclaimer", "as_an_ai", "prompt_echo", "template_marker", "loop"]
@@ -51,11 +52,7 @@ _PATTERNS: dict[PresetName, Pattern] = {
         rf"|{_I_AM}\s+(?:just\s+|only\s+)?an?\s+(?:\w+\s+)?(?:ai|(?:large\s+)?language\s+model)\b",
         re.IGNORECASE,
     ),
-    "template_marker": Pattern(
-        r"<\|[^|<>\n]{1,40}\|>|\[/?INST\]|<</?SYS>>|</?s>|<(?:start|end)_of_turn>|<(?:bos|eos|pad|unk)>"
-        r"|^\s*#{2,3}\s*(?:instruction|response|input|human|assistant|user)\s*:|^\s*(?:human|user|assistant)\s*:\s",
-        re.IGNORECASE | re.MULTILINE,
-    ),
+    "template_marker": IN_ANSWER,
 }
 _IN_OPENING: frozenset[PresetName] = frozenset({"apology", "refusal"})
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from jinja2 import TemplateSyntaxError
 from transformers import PreTrainedTokenizerFast
 
+from sftctl.data.chat_markers import BARRED
 from sftctl.errors import UsageError
 from sftctl.tokenization.config import DataConfig
 from sftctl.tokenization.encode import adds_bos
@@ -18,7 +19,6 @@ from sftctl.tokenization.facts import PROBE, probe_template
 from sftctl.tokenization.refusal import MaskRefused
 
 TEMPLATE_NAMES = ("chatml", "alpaca", "zephyr")
-_MARKER = re.compile(r"<\|[^<>|\s]{1,48}\|>")
 _RESERVED = re.compile(r"pad|reserved|unused|fill", re.IGNORECASE)
 
 
@@ -135,7 +135,7 @@ def _add_missing(tokenizer: PreTrainedTokenizerFast, terminator: str | None, con
     if terminator is None or len(tokenizer(terminator, add_special_tokens=False)["input_ids"]) == 1:
         return ()
     text: str = tokenizer.apply_chat_template([list(PROBE)], tokenize=False, add_generation_prompt=True)[0]
-    markers = dict.fromkeys((*_MARKER.findall(text), terminator))
+    markers = dict.fromkeys((*re.findall(BARRED, text), terminator))
     missing = [marker for marker in markers if len(tokenizer(marker, add_special_tokens=False)["input_ids"]) != 1]
     if not config.add_missing_special_tokens:
         raise UsageError(

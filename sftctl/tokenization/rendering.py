@@ -8,18 +8,13 @@ from typing import Any
 from jinja2 import TemplateError
 from transformers import PreTrainedTokenizerBase
 
+from sftctl.data.chat_markers import SYMBOL
 from sftctl.tokenization.refusal import MaskRefused
 
 Messages = Sequence[Mapping[str, Any]]
 
 # What a template raises by itself (raise_exception) or by assuming a shape that the row does not have.
 TEMPLATE_FAILURES = (TemplateError, TypeError, ValueError, KeyError, IndexError, AttributeError)
-
-# Text that is one symbol to a model: <|im_end|>, <turn|>, </think>, <end▁of▁sentence>, [/INST], <<SYS>>.
-_MARKER = re.compile(
-    r"<\|[^<>\s]{1,48}>|<[^<>\s]{1,48}\|>|<｜[^<>]{1,48}｜>|<#\w{1,48}#>|<</?[A-Z]{2,12}>>"
-    r"|</?[A-Za-z_][\w:.▁-]{0,48}>|\[/?[A-Z][A-Z_]{1,31}\]|\[\|[^\[\]\s]{1,48}\|\]"
-)
 
 
 @dataclass(frozen=True)
@@ -54,7 +49,7 @@ class Renderer:
 def find_atoms(tokenizer: PreTrainedTokenizerBase) -> Callable[[str], list[tuple[int, int]]]:
     """A finder of the pieces of a text that must not be cut: special tokens and everything that looks like a marker."""
     special = sorted({str(token) for token in tokenizer.all_special_tokens}, key=len, reverse=True)
-    pattern = re.compile("|".join([*(re.escape(token) for token in special if token), _MARKER.pattern]))
+    pattern = re.compile("|".join([*(re.escape(token) for token in special if token), SYMBOL]))
 
     def find(text: str) -> list[tuple[int, int]]:
         return [match.span() for match in pattern.finditer(text)]

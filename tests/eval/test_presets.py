@@ -28,6 +28,7 @@ from sftctl.eval.presets import shows
         ("as_an_ai", "I'm just an AI."),
         ("template_marker", "Sure.<|im_end|>"),
         ("template_marker", "5\n### Response: 5"),
+        ("template_marker", "5<｜User｜>and 6?"),
         ("loop", "we will check it and " * 5),
         ("loop", "no no no no no no no no"),
         ("prompt_echo", "What is the fee? The fee is 5."),

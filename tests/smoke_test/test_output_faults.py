@@ -24,6 +24,9 @@ def _answer(text, *, stopped=True, token_ids=(5, 6, 7)):
         (_answer("It is 4.<|turn|>user\nAnd now?"), ["template marker"]),
         (_answer("### Response:\nIt is 4."), ["template marker"]),
         (_answer("[INST] hello"), ["template marker"]),
+        (_answer("It is 4.\nUser: and now?"), ["template marker"]),
+        (_answer("It is 4.</s>"), ["template marker"]),
+        (_answer("### Response Code\nIt is 4."), []),
     ],
 )
 def test_faults_of_an_answer(answer, faults):

@@ -7,21 +7,24 @@ from pydantic import Field
 
 from sftctl.curate.facts import CorpusFacts
 from sftctl.curate.filters.rule import Action, Rule, responses
+from sftctl.data.chat_markers import SPEAKERS, USER_NAMES
 from sftctl.data.conversation import Conversation
 from sftctl.pattern import Pattern
 
-_TEMPLATE_HEADING = Pattern(r"^#{2,3} ?(?:Instruction|Human|User|Assistant) ?:", re.MULTILINE)
-_ROLE_HEADING = Pattern(r"^(?:Human|User|Assistant|AI|Agent|Bot|Question|Q) ?:", re.MULTILINE)
+_USER = "|".join(USER_NAMES)
+_ANYBODY = "|".join((*SPEAKERS, "AI", "Agent", "Bot"))
+_TEMPLATE_NAMES = ("Instruction", *SPEAKERS)
+
+_TEMPLATE_HEADING = Pattern(rf"^#{{2,3}} ?(?:{'|'.join(_TEMPLATE_NAMES)}) ?:", re.MULTILINE)
+_ROLE_HEADING = Pattern(rf"^(?:{_ANYBODY}|Question|Q) ?:", re.MULTILINE)
 _USER_TURN = Pattern(
     # Not a record, whose next two lines are other fields.
-    r"\n[ \t]*\n ?(?:Human|User): ?\S"
-    r"(?![^\n]*(?:\n(?!(?:Assistant|AI|Agent|Bot|Human|User):)[A-Z][\w ]{0,20}: ?\S[^\n]*){2})"
+    rf"\n[ \t]*\n ?(?:{_USER}): ?\S"
+    rf"(?![^\n]*(?:\n(?!(?:{_ANYBODY}):)[A-Z][\w ]{{0,20}}: ?\S[^\n]*){{2}})"
 )
-_HEADING_AT_END = Pattern(r"\n(?:Human|User|Assistant):\s*\Z|[^\n]{20,}\n+(?:Human|User)\s*\Z")
+_HEADING_AT_END = Pattern(rf"\n(?:{'|'.join(SPEAKERS)}):\s*\Z|[^\n]{{20,}}\n+(?:{_USER})\s*\Z")
 
-
-_NAMES = ("Instruction", "Human", "User", "Assistant")
-_HEADINGS = ("User", "Human", "User:", "Human:", "Assistant:")
+_HEADINGS = (*USER_NAMES, *(f"{name}:" for name in SPEAKERS))
 _END_CHARACTERS = 100
 
 
@@ -43,12 +46,12 @@ class RoleLeftovers(Rule):
 
 
 def _template_heading(text: str) -> bool:
-    named = "##" in text and any(name in text for name in _NAMES)
+    named = "##" in text and any(name in text for name in _TEMPLATE_NAMES)
     return named and _TEMPLATE_HEADING.search(text) is not None
 
 
 def _plays_the_user(text: str) -> bool:
-    if ("User:" in text or "Human:" in text) and _USER_TURN.search(text):
+    if any(f"{name}:" in text for name in USER_NAMES) and _USER_TURN.search(text):
         return True
     end = text[-_END_CHARACTERS:].rstrip()
     return end.endswith(_HEADINGS) and _HEADING_AT_END.search(end) is not None

@@ -6,14 +6,11 @@ from pydantic import Field
 
 from sftctl.curate.facts import CorpusFacts
 from sftctl.curate.filters.rule import Action, Rule
+from sftctl.data.chat_markers import CONTROL_TOKENS, WIDE_BARRED, any_of
 from sftctl.data.conversation import Conversation
 from sftctl.pattern import Pattern
 
-# `<s>`, `</s>`, `<pad>` and `[PAD]` inside a text are HTML or talk about tokenizers, and are left.
-_CONTROL = Pattern(
-    r"<\|(?:python_tag|channel|message|return|endoftext|end_of_text|begin_of_text|startoftext|im_start|im_end|eot_id|eom_id|start_header_id|end_header_id"
-    r"|end|end_of_turn|assistant|user|system)\|>|<(?:start|end)_of_turn>|<｜[^｜\n]{1,24}｜>|\[/?INST\]|<</?SYS>>"
-)
+_CONTROL = Pattern(f"{any_of(CONTROL_TOKENS)}|{WIDE_BARRED}")
 
 
 class SpecialTokens(Rule):

@@ -1,16 +1,15 @@
 """Does the model stop, and do its answers look like the data's?"""
 
 import json
-import re
 from collections.abc import Callable, Sequence
 
+from sftctl.data.chat_markers import IN_ANSWER
 from sftctl.model.generation import Generation
 from sftctl.model.scoring import StopRank
 from sftctl.smoke_test.evidence import Evidence
 from sftctl.smoke_test.result import Check
 from sftctl.smoke_test.snapshot import Prompt
 
-_MARKER = re.compile(r"<\|[^<>|\n]{1,40}\|>|\[/?INST\]|<(start|end)_of_turn>|^### (Instruction|Response|Input)\b", re.M)
 _SURE_SHARE = 0.9
 _ECHO_CHARACTERS = 24
 _MAX_PERIOD, _LOOPS = 24, 4
@@ -88,7 +87,7 @@ def faults_of(answer: Generation, prompt: Prompt) -> list[str]:
     asked = prompt.text.strip()[-_ECHO_CHARACTERS:]
     if len(asked) == _ECHO_CHARACTERS and asked in answer.text and asked not in prompt.reference:
         faults.append("prompt echo")
-    if _MARKER.search(answer.text) and not _MARKER.search(prompt.reference):
+    if IN_ANSWER.search(answer.text) and not IN_ANSWER.search(prompt.reference):
         faults.append("template marker")
     return faults
 
