@@ -1,12 +1,14 @@
 """Everything that can go wrong for a user, and the exit code of each kind.
 
 SftctlError
-  GateFailed              1   a smoke-test check, an eval threshold, too many rows dropped
+  GateFailed              1   a smoke-test check, an eval threshold, too many rows dropped by filters
   UsageError              2   command line, recipe, refused resume
     RecipeError           2   one or more problems in the recipe, each with file:line:column
     MissingInput          2   a stage's input is missing or stale; names the command to run
     ResumeRefused         2   data or recipe changed since the checkpoint was written
+    UntrainedWeights      2   weights that the recipe means to train get no gradient
   DataUnusable            4   rows that cannot be read or trained on
+    TooManyDropped        4   more of them than data.max_dropped_fraction allows
   OutOfMemory             6   says what to lower, and by how much
   TrainingDiverged        7   a non-finite loss or gradient
   EnvironmentProblem      8   offline, gated model, no GPU, an extra not installed, judge unreachable
@@ -69,10 +71,18 @@ class ResumeRefused(UsageError):
     """The run directory holds progress that was made from other data or another recipe."""
 
 
+class UntrainedWeights(UsageError):
+    """Weights that the recipe means to train get no gradient, and would stay as they are."""
+
+
 class DataUnusable(SftctlError):
     """Rows cannot be read, or nothing is left to train on."""
 
     exit_code = ExitCode.DATA_UNUSABLE
+
+
+class TooManyDropped(DataUnusable):
+    """Too large a share of the rows cannot be tokenised exactly, or is too long."""
 
 
 class OutOfMemory(SftctlError):

@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from sftctl.errors import StorageFailed
+from sftctl.errors import SftctlError, StorageFailed
 from sftctl.run_dir import RunDir, write_json
 
 Stage = Literal["curate", "smoke-test", "train", "eval"]
@@ -53,6 +53,23 @@ class StageRecord(BaseModel):
     hardware: dict[str, str]
 
 
+class StageFailure(BaseModel):
+    """How a stage ended the last time, where it ended without a result; forgotten once it has one."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    ended: str
+    seconds: float
+    exit_code: int
+    kind: str
+    message: str
+    cost_usd: float | None = None
+
+    @property
+    def in_short(self) -> str:
+        return f"failed with exit code {self.exit_code}"
+
+
 class Manifest(BaseModel):
     """The whole file."""
 
@@ -61,6 +78,7 @@ class Manifest(BaseModel):
     schema_version: Literal[1] = 1
     sftctl: str
     stages: dict[Stage, StageRecord] = {}
+    failures: dict[Stage, StageFailure] = {}
 
 
 class StageState(BaseModel):
@@ -88,9 +106,10 @@ def read_manifest(run_dir: RunDir) -> Manifest:
 
 def state_of(run_dir: RunDir, stage: Stage, inputs: Mapping[str, str]) -> StageState:
     """Compare a stage's record with what would go in now and with what its outputs hold now."""
-    record = read_manifest(run_dir).stages.get(stage)
+    manifest = read_manifest(run_dir)
+    record, failure = manifest.stages.get(stage), manifest.failures.get(stage)
     if record is None:
-        return StageState(state="not begun")
+        return StageState(state="not begun", reason="" if failure is None else failure.in_short)
     changed = sorted(name for name in record.inputs.keys() | inputs if record.inputs.get(name) != inputs.get(name))
     if changed:
         return StageState(state="stale", reason=f"{', '.join(changed)} changed since")
@@ -106,9 +125,31 @@ def state_of(run_dir: RunDir, stage: Stage, inputs: Mapping[str, str]) -> StageS
 def record_stage(run_dir: RunDir, stage: Stage, record: StageRecord) -> None:
     """Write the record; those of later stages stay, and turn stale by the hashes if their inputs changed."""
     manifest = read_manifest(run_dir)
-    stages = {**manifest.stages, stage: record}
-    updated = manifest.model_copy(update={"stages": stages, "sftctl": metadata.version("sftctl")})
+    failures = {name: failure for name, failure in manifest.failures.items() if name != stage}
+    _write(run_dir, manifest, stages={**manifest.stages, stage: record}, failures=failures)
+
+
+def record_failure(run_dir: RunDir, stage: Stage, error: SftctlError, ended: "Ended") -> None:
+    """Beside the record of an earlier result, which is still there and still says what that was made from."""
+    manifest = read_manifest(run_dir)
+    failure = StageFailure(
+        ended=_now(),
+        seconds=round(ended.seconds, 3),
+        exit_code=int(error.exit_code),
+        kind=type(error).__name__,
+        message=str(error),
+        cost_usd=ended.cost_usd,
+    )
+    _write(run_dir, manifest, failures={**manifest.failures, stage: failure})
+
+
+def _write(run_dir: RunDir, manifest: Manifest, **changes: Any) -> None:
+    updated = manifest.model_copy(update={**changes, "sftctl": metadata.version("sftctl")})
     write_json(run_dir.manifest, updated.model_dump())
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")
 
 
 @dataclass(frozen=True)
@@ -124,7 +165,7 @@ class Ended:
 def new_record(run_dir: RunDir, ended: Ended, *, inputs: Mapping[str, str], outputs: Iterable[Path]) -> StageRecord:
     """A record of a stage that ended now; outputs that do not exist are left out."""
     return StageRecord(
-        finished=datetime.now(UTC).isoformat(timespec="seconds"),
+        finished=_now(),
         seconds=round(ended.seconds, 3),
         seed=ended.seed,
         passed=ended.passed,

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from sftctl import console
 from sftctl.errors import ExitCode, GateFailed, Interrupted, MissingInput, SftctlError, StorageFailed, UsageError
-from sftctl.manifest import Ended, Stage, StageState, new_record, record_stage, state_of
+from sftctl.manifest import Ended, Stage, StageState, new_record, record_failure, record_stage, state_of
 from sftctl.model.use import how_to_use
 from sftctl.recipe import LoadedRecipe, Recipe, resolved_yaml
 from sftctl.recipe_files import require_files
@@ -128,9 +128,8 @@ def _run_or_skip(session: Session, stage: Stage, *, main_process: bool) -> Endin
         failure = error
     except SftctlError as error:
         if not isinstance(error, Interrupted) or not error.stage_done:
-            # Such as a judge that cannot be reached: what was measured before it is shown all the same.
-            with suppress(StorageFailed):
-                _write_report(session)
+            if main_process:
+                _record_failure(session, stage, error, time.monotonic() - started)
             raise
         interrupted = error
     if main_process:
@@ -147,13 +146,28 @@ def _record(session: Session, stage: Stage, inputs: Mapping[str, str], *, passed
     """
     if stage == "train":
         seconds = max(seconds, json.loads(session.run_dir.train_result.read_text(encoding="utf-8"))["seconds"])
-    devices = int(os.environ.get("WORLD_SIZE", "1"))
-    price = None if stage == "curate" else session.recipe.train.gpu_hour_usd
-    ended = Ended(session.recipe.seed, passed, seconds, cost_usd(seconds, price, devices))
+    ended = _ended(session, stage, passed=passed, seconds=seconds)
     record = new_record(session.run_dir, ended, inputs=inputs, outputs=outputs_of(session.run_dir, stage))
     record_stage(session.run_dir, stage, record)
     _write_report(session)
     console.say(f"{stage}: {duration(seconds)}" + ("" if ended.cost_usd is None else f", {dollars(ended.cost_usd)}"))
+
+
+def _ended(session: Session, stage: Stage, *, passed: bool, seconds: float) -> Ended:
+    devices = int(os.environ.get("WORLD_SIZE", "1"))
+    price = None if stage == "curate" else session.recipe.train.gpu_hour_usd
+    return Ended(session.recipe.seed, passed, seconds, cost_usd(seconds, price, devices))
+
+
+def _record_failure(session: Session, stage: Stage, error: SftctlError, seconds: float) -> None:
+    """A stage without a result: into the manifest, unless progress is saved; the report shows what was made before.
+
+    Such as a judge that cannot be reached: what was measured before it is shown all the same.
+    """
+    with suppress(StorageFailed):
+        if not isinstance(error, Interrupted):
+            record_failure(session.run_dir, stage, error, _ended(session, stage, passed=False, seconds=seconds))
+        _write_report(session)
 
 
 def _unchanged(session: Session, state: StageState, inputs: Mapping[str, str]) -> bool:
@@ -185,8 +199,11 @@ def _require_inputs(session: Session, stage: Stage) -> None:
         state = state_of(session.run_dir, earlier, inputs_of(recipe, session.run_dir, earlier))
         if state.state == "done" and state.passed:
             continue
-        why = f"is {state.state} ({state.reason})" if state.state == "stale" else f"has {state.state}"
-        why = "failed its gate" if state.state == "done" else why.replace("has not begun", "has not run")
+        why = {
+            "stale": f"is stale ({state.reason})",
+            "not begun": state.reason or "has not run",
+            "done": "failed its gate",
+        }[state.state]
         raise MissingInput(
             f"{stage} needs {earlier}, which {why} in {session.run_dir.root}. Run: {session.command(earlier)}"
         )

@@ -33,7 +33,7 @@ class RunDir:
 
     @property
     def manifest(self) -> Path:
-        """For each stage: when it ended, whether it passed, hashes of inputs and outputs, versions, seed, hardware."""
+        """For each stage: when and how it ended, hashes of inputs and outputs, versions, seed, hardware."""
         return self.root / "manifest.json"
 
     @property

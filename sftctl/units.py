@@ -26,3 +26,11 @@ def cost_usd(seconds: float, gpu_hour_usd: float | None, devices: int = 1) -> fl
 def dollars(amount: float | None) -> str:
     """A cost; a dash where no price was given."""
     return "–" if amount is None else f"${amount:,.2f}" if amount >= 0.01 or amount == 0 else f"${amount:.4f}"
+
+
+def share_at_least(part: int, whole: int) -> float:
+    """The smallest share in hundredths (below one hundredth: in one digit) that is not less than part / whole."""
+    steps = 100
+    while 0 < part * steps < whole:
+        steps *= 10
+    return -(-part * steps // whole) / steps

@@ -1,4 +1,5 @@
-from sftctl.manifest import Ended, hash_path, new_record, read_manifest, record_stage, state_of
+from sftctl.errors import TrainingDiverged
+from sftctl.manifest import Ended, hash_path, new_record, read_manifest, record_failure, record_stage, state_of
 from sftctl.run_dir import RunDir, write_text
 
 
@@ -31,6 +32,20 @@ def test_a_failed_gate_is_recorded_as_done_but_not_passed(tmp_path):
     record(run_dir, {}, passed=False)
     state = state_of(run_dir, "curate", {})
     assert (state.state, state.passed) == ("done", False)
+
+
+def test_a_failure_leaves_the_record_of_an_earlier_result_and_is_forgotten_with_the_next_one(tmp_path):
+    run_dir = RunDir(tmp_path)
+    diverged = TrainingDiverged("step 3: the loss is not finite.")
+    record_failure(run_dir, "curate", diverged, Ended(1, False, 2.5))
+    state = state_of(run_dir, "curate", {})
+    assert (state.state, state.reason) == ("not begun", "failed with exit code 7")
+    record(run_dir, {})
+    assert read_manifest(run_dir).failures == {}
+    record_failure(run_dir, "curate", diverged, Ended(1, False, 2.5, 0.25))
+    assert state_of(run_dir, "curate", {}).state == "done"
+    failure = read_manifest(run_dir).failures["curate"]
+    assert (failure.kind, failure.message, failure.cost_usd) == ("TrainingDiverged", str(diverged), 0.25)
 
 
 def test_outputs_are_recorded_by_hash_relative_to_the_run(tmp_path):

@@ -1,6 +1,6 @@
 import pytest
 
-from sftctl.units import cost_usd, data_size, dollars, duration
+from sftctl.units import cost_usd, data_size, dollars, duration, share_at_least
 
 
 @pytest.mark.parametrize(
@@ -27,3 +27,12 @@ def test_what_devices_cost():
 @pytest.mark.parametrize(("amount", "words"), [(None, "–"), (0.0, "$0.00"), (0.0042, "$0.0042"), (1234.5, "$1,234.50")])
 def test_money_in_words(amount, words):
     assert dollars(amount) == words
+
+
+# 3 / 49 = 0.0612; 29 / 100 as a product, 0.29 * 100, would be less than 29; 3 / 500,000 = 0.000006.
+@pytest.mark.parametrize(
+    ("part", "whole", "share"), [(3, 49, 0.07), (29, 100, 0.29), (3, 500_000, 0.000006), (7, 7, 1.0), (0, 5, 0.0)]
+)
+def test_the_share_that_a_limit_must_have_is_rounded_up(part, whole, share):
+    assert share_at_least(part, whole) == share
+    assert part / whole <= share

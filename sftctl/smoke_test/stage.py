@@ -12,7 +12,7 @@ import torch
 from accelerate.utils import broadcast_object_list
 
 from sftctl.data.conversation import read_conversations
-from sftctl.errors import GateFailed, UsageError
+from sftctl.errors import GateFailed, TooManyDropped, UsageError
 from sftctl.model.config import ModelConfig
 from sftctl.model.device import pick_device
 from sftctl.model.footprint import size_of
@@ -57,8 +57,8 @@ def smoke_test(
     files = row_files(train, run_dir)
     try:
         inputs = read_inputs(train, model, data, run_dir)
-    except GateFailed as gate:
-        dropped = Check(name="data.rows_dropped", verdict="fail", evidence=str(gate))
+    except TooManyDropped as problem:
+        dropped = Check(name="data.rows_dropped", verdict="fail", evidence=str(problem))
         return _concluded(SmokeTestResult.without_steps(dropped, time.perf_counter() - began), run_dir)
     paths = [path for path in (files.training, files.held_out) if path is not None]
     conversations = {row.id: row for path in paths for row in read_conversations(path)}

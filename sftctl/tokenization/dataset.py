@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from itertools import islice
 
 from sftctl.data.conversation import Conversation, Message
-from sftctl.errors import DataUnusable, GateFailed
+from sftctl.errors import DataUnusable, TooManyDropped
 from sftctl.tokenization.batch import BatchEncoder
 from sftctl.tokenization.compact import CompactRows, lengths_of, trained_tokens_of
 from sftctl.tokenization.config import DataConfig
@@ -18,6 +18,7 @@ from sftctl.tokenization.prepare import Prepared
 from sftctl.tokenization.refusal import MaskRefused
 from sftctl.tokenization.rendering import Renderer
 from sftctl.tokenization.rows import EncodedRow, Refusal
+from sftctl.units import share_at_least
 
 _ROWS_AT_ONCE = 2048
 
@@ -53,7 +54,7 @@ def encode_dataset(
 ) -> EncodedDataset:
     """Every conversation as a row, or refused with a reason; no row without a trained token.
 
-    Raises GateFailed where more than `max_dropped_fraction` of the rows is left out, DataUnusable where nothing is
+    Raises TooManyDropped where more than `max_dropped_fraction` of the rows is left out, DataUnusable where nothing is
     left, and where a row is too long under `on_overflow: error`.
     """
     limit = model_max_length if config.max_length == "auto" else min(config.max_length, model_max_length or sys.maxsize)
@@ -168,8 +169,10 @@ def _check_dropped(refused: Sequence[Refusal], rows: int, config: DataConfig) ->
     example = f"for example {refused[0].id}: {refused[0].message}"
     if len(refused) == rows:
         raise DataUnusable(f"none of {rows} rows can be trained on ({by_reason}); {example}")
-    if len(refused) > config.max_dropped_fraction * rows:
-        raise GateFailed(
+    if len(refused) / rows > config.max_dropped_fraction:
+        cure = "Raise data.max_length, set data.on_overflow: keep_whole_turns" if counts["too_long"] else "Mend them"
+        raise TooManyDropped(
             f"{len(refused)} of {rows} rows cannot be trained on ({by_reason}), more than "
-            f"data.max_dropped_fraction={config.max_dropped_fraction:g} allows; {example}"
+            f"data.max_dropped_fraction={config.max_dropped_fraction:g} allows; {example}. {cure}, or, to go on "
+            f"without them, set data.max_dropped_fraction to at least {share_at_least(len(refused), rows):g}."
         )

@@ -6,7 +6,7 @@ import torch
 from torch.distributed.tensor import DTensor
 from transformers import TrainerCallback
 
-from sftctl.errors import GateFailed, TrainingDiverged
+from sftctl.errors import TrainingDiverged, UntrainedWeights
 from sftctl.train.trainer import GuardedTrainer
 
 _MAX_NAMED = 8
@@ -68,7 +68,7 @@ class LearningGuard(TrainerCallback):  # type: ignore[misc]
             if name in expected and not _has_gradient(weight)
         ]
         if without:
-            raise GateFailed(
+            raise UntrainedWeights(
                 f"step {state.global_step + 1}: {len(without)} of {len(expected)} trainable tensors get no gradient, "
                 f"such as {without[0]}: they would stay as they are. Check model.lora.target_modules, or a model "
                 "whose layers are not used."

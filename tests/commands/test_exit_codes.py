@@ -136,6 +136,25 @@ def test_4_when_too_many_rows_are_bad_with_their_verdicts(folder):
     assert "rows.jsonl" in ran.stderr
 
 
+def test_4_when_too_many_training_rows_are_too_long_whatever_an_earlier_run_left(folder):
+    rows = [{"question": question, "answer": "Yes. " * (60 if n % 3 else 2)} for n, question in enumerate(QUESTIONS)]
+    (folder / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    earlier = folder / "runs/desk/logs/train.json"
+    earlier.parent.mkdir(parents=True)
+    earlier.write_text('{"seconds": 1.0, "outcome": "finished"}')
+    ran = sftctl("train", "recipe.yaml", "train.rows=rows.jsonl", "data.max_length=60", "--json", cwd=folder)
+    error = ran.document["error"]
+    assert (ran.exit_code, error["exit_code"], error["kind"]) == (4, 4, "TooManyDropped")
+    assert error["message"].startswith("26 of 40 rows cannot be trained on (26 too_long), more than ")
+    assert error["message"].endswith(
+        "Raise data.max_length, set data.on_overflow: keep_whole_turns, or, to go on without them, "
+        "set data.max_dropped_fraction to at least 0.65."
+    )
+    manifest = json.loads((folder / "runs/desk/manifest.json").read_text())
+    failure = manifest["failures"]["train"]
+    assert (manifest["stages"], failure["exit_code"], failure["message"]) == ({}, 4, error["message"])
+
+
 def test_6_when_memory_runs_out_before_anything_is_trained(folder):
     fault = "from sftctl import cli, recipe; recipe.load_recipe = lambda *a: bytearray(2**62); cli.main()"
     command = [sys.executable, "-c", fault, "curate", "recipe.yaml", "--json"]

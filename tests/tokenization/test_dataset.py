@@ -3,7 +3,7 @@
 import pytest
 
 from sftctl.data.conversation import Conversation
-from sftctl.errors import DataUnusable, GateFailed
+from sftctl.errors import DataUnusable, TooManyDropped
 from sftctl.tokenization.config import DataConfig
 from sftctl.tokenization.dataset import encode_dataset, encode_prompts
 from sftctl.tokenization.encode import IGNORED
@@ -52,7 +52,7 @@ def test_no_row_without_a_trained_token_reaches_the_trainer() -> None:
 
 
 def test_too_many_refusals_stop_the_run() -> None:
-    with pytest.raises(GateFailed, match=r"1 of 3 rows cannot be trained on \(1 no_trained_tokens\).*row-3"):
+    with pytest.raises(TooManyDropped, match=r"1 of 3 rows cannot be trained on \(1 no_trained_tokens\).*row-3"):
         encode_dataset([SHORT, UNANSWERED, LONG], _prepared(), DataConfig())
 
 

@@ -6,7 +6,7 @@ import resource
 import pytest
 import torch
 
-from sftctl.errors import DataUnusable, GateFailed, OutOfMemory, TrainingDiverged
+from sftctl.errors import DataUnusable, OutOfMemory, TrainingDiverged, UntrainedWeights
 from sftctl.model.scoring import NOT_TRAINED
 from sftctl.train import inputs as train_inputs
 from sftctl.train import stage
@@ -89,7 +89,8 @@ def test_a_tensor_without_gradient_stops_the_run(inputs, tmp_path):
     assembled = trainer_for(short(), FULL, inputs, tmp_path)
     unused = torch.nn.Linear(3, 3)
     assembled.trainer.model.model.unused = unused
-    with pytest.raises(GateFailed, match=r"step 1: 2 of \d+ trainable tensors get no gradient, such as model\.unused"):
+    unlearned = r"step 1: 2 of \d+ trainable tensors get no gradient, such as model\.unused"
+    with pytest.raises(UntrainedWeights, match=unlearned):
         assembled.trainer.train()
 
 
@@ -98,7 +99,7 @@ def test_an_adapter_that_moves_nothing_stops_the_run(inputs, tmp_path):
     for name, weight in assembled.trainer.model.named_parameters():
         if "layers.1" in name and "q_proj.lora_B" in name:
             weight.register_hook(torch.zeros_like)
-    with pytest.raises(GateFailed, match=r"such as .*layers\.1\..*lora_B"):
+    with pytest.raises(UntrainedWeights, match=r"such as .*layers\.1\..*lora_B"):
         assembled.trainer.train()
 
 

@@ -3,7 +3,7 @@
 import math
 import statistics
 
-from sftctl.errors import GateFailed, TrainingDiverged
+from sftctl.errors import TrainingDiverged, UntrainedWeights
 from sftctl.model.scoring import token_weighted
 from sftctl.smoke_test.evidence import Evidence
 from sftctl.smoke_test.result import Check
@@ -78,7 +78,7 @@ def not_memorised(evidence: Evidence) -> Check:
 def gradients(evidence: Evidence) -> Check:
     """Whether every trained tensor gets a gradient, and how often it is clipped."""
     name = "loss.gradients"
-    if isinstance(evidence.rehearsal.stopped_by, GateFailed):
+    if isinstance(evidence.rehearsal.stopped_by, UntrainedWeights):
         advice = "check model.lora.target_modules"
         return Check(name=name, verdict="fail", evidence=str(evidence.rehearsal.stopped_by), advice=advice)
     norms = [step.gradient_norm for step in evidence.rehearsal.steps]
