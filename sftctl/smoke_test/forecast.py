@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 from sftctl.model.footprint import (
     WAYS,
-    Batch,
     Size,
     Way,
     activation_bytes,
@@ -20,6 +19,7 @@ from sftctl.smoke_test.evidence import Evidence
 from sftctl.smoke_test.rehearsal import Step
 from sftctl.smoke_test.result import Forecast, MemoryUse
 from sftctl.train.conductor import schedule_of
+from sftctl.train.micro_batch import fullest_batch
 from sftctl.train.publishing import CHECK_ROWS
 from sftctl.train.result import Plan
 from sftctl.units import cost_usd
@@ -89,7 +89,7 @@ def memory_of_ways(evidence: Evidence, size: Size) -> tuple[MemoryUse, ...]:
     Activations are the formula's, scaled by how far it was off for the way that was measured.
     """
     plan, machine = evidence.rehearsal.full_plan, evidence.machine
-    batch = _batch(plan)
+    batch = fullest_batch(plan)
     cpu, adapted = machine.device == "cpu", plan.method != "full"
     own = static_memory_on_cpu(size, adapter_only=adapted) if cpu else static_memory(size, _own_way(plan))
     formula = activation_bytes(size, batch, bytes_per_value=4 if cpu else 2)
@@ -142,13 +142,6 @@ def _stopped_share(evidence: Evidence) -> float:
     if evidence.after is None or not evidence.after.answers:
         return 1.0
     return sum(answer.stopped for answer in evidence.after.answers) / len(evidence.after.answers)
-
-
-def _batch(plan: Plan) -> Batch:
-    """What a full micro-batch of this data holds: the limit, or all of a step where that is less."""
-    of_a_step = plan.total_tokens / plan.steps_per_epoch / plan.micro_batches_per_step / plan.processes
-    held = round(min(plan.micro_batch_tokens, max(of_a_step, plan.longest)))
-    return Batch(held, round(held * plan.trained_tokens / max(1, plan.total_tokens)), plan.gradient_checkpointing)
 
 
 def _own_way(plan: Plan) -> Way:

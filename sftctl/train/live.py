@@ -51,13 +51,6 @@ def cells(
     """The row's texts, in the order of the columns; `-` where a figure is not known."""
     loss = f"{progress.train_losses[-1]:.3f}" if progress.train_losses else "-"
     held_out = f"{progress.held_out[-1].loss:.3f}" if progress.held_out else "-"
-    fill = (
-        plan.total_tokens
-        / plan.steps_per_epoch
-        / plan.micro_batches_per_step
-        / plan.processes
-        / plan.micro_batch_tokens
-    )
     left = (plan.steps - progress.step) * now.seconds_per_step
     cost = cost_usd(now.elapsed_seconds, gpu_hour_usd, plan.processes)
     return (
@@ -66,7 +59,7 @@ def cells(
         held_out,
         f"{now.learning_rate:.1e}",
         f"{now.tokens_per_second:,.0f}",
-        f"{min(1.0, fill):.0%}",
+        f"{plan.fill:.0%}",
         data_size(memory.growth_bytes()) if memory is not None else "-",
         f"{int(left // 3600)}:{int(left % 3600 // 60):02}:{int(left % 60):02}",
         dollars(cost) if cost is not None else "-",

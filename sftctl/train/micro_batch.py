@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from sftctl.model.footprint import Batch, Size, Way, activation_bytes, static_memory
+from sftctl.train.result import Plan
 from sftctl.units import data_size
 
 MOST_TOKENS = 16_384
@@ -52,3 +53,10 @@ def room_on_gpu(demand: Demand, free_bytes: int) -> Room:
     fitting = int(left / bytes_per_token) // _ROUNDED_TO * _ROUNDED_TO
     why = f"{data_size(left)} of {data_size(free_bytes)} are left for {data_size(bytes_per_token)} a token"
     return Room(min(fitting, MOST_TOKENS), why if fitting < MOST_TOKENS else f"more would fit: {why}")
+
+
+def fullest_batch(plan: Plan) -> Batch:
+    """What a full micro-batch of this data holds: the limit, or all of a step where that is less."""
+    tokens = round(min(plan.micro_batch_tokens, max(plan.tokens_held, plan.longest)))
+    trained = round(tokens * plan.trained_tokens / plan.total_tokens)
+    return Batch(tokens, trained, plan.gradient_checkpointing)

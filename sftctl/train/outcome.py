@@ -10,7 +10,7 @@ from sftctl.train.assembly import Assembled, Recipe
 from sftctl.train.checkpoints import Checkpoint
 from sftctl.train.config import TrainConfig
 from sftctl.train.inputs import Inputs
-from sftctl.train.result import Forecast, Plan, TrainResult
+from sftctl.train.result import Forecast, TrainResult
 from sftctl.units import cost_usd
 
 
@@ -25,29 +25,30 @@ class Clock:
         return self.earlier + time.perf_counter() - self.began
 
 
-def outcome_of(recipe: Recipe, inputs: Inputs, assembled: Assembled, start: Checkpoint | None) -> TrainResult:
-    """All that is known when the last step is done; time, memory and the reload check follow."""
+def outcome_of(
+    recipe: Recipe, inputs: Inputs, assembled: Assembled, start: Checkpoint | None, chosen_step: int
+) -> TrainResult:
+    """All that is known when weights are chosen; time, memory and the reload check follow."""
     progress, plan = assembled.conductor.progress, assembled.plan
     seconds_per_step = progress.seconds / max(1, progress.step)
     reasons = [refusal.reason for refusal in inputs.training.refused]
     last = progress.train_losses[-plan.steps_per_epoch :]
-    tokens_per_step = plan.total_tokens / plan.steps_per_epoch
     return TrainResult(
         outcome=progress.stopped or "finished",
         plan=plan,
         steps_done=progress.step,
-        chosen_step=progress.step,
+        chosen_step=chosen_step,
         resumed_from_step=start.manifest.step if start else None,
         train_loss=sum(last) / len(last),
         held_out=progress.held_out,
         best_held_out_loss=progress.best_loss,
-        overfitting=monitor.overfitting_of(progress, plan.steps_per_epoch),
+        overfitting=monitor.overfitting_of(progress, plan.steps_per_epoch, chosen_step),
         forgetting=monitor.forgetting_of(progress.held_out, recipe.train.forgetting_budget),
         spikes=progress.spikes,
         seconds=progress.seconds,
         seconds_per_step=seconds_per_step,
-        tokens_per_second=tokens_per_step / seconds_per_step if seconds_per_step else 0.0,
-        fill=_fill(plan),
+        tokens_per_second=plan.tokens_per_step / seconds_per_step if seconds_per_step else 0.0,
+        fill=plan.fill,
         peak_memory_bytes=0,
         saved_as="full" if recipe.model.method == "full" else "merged" if recipe.model.merge else "adapter",
         dropped_rows={reason: reasons.count(reason) for reason in sorted(set(reasons))},
@@ -70,9 +71,3 @@ def read_forecast(run_dir: RunDir) -> Forecast | None:
         )
     except (OSError, ValueError, KeyError, TypeError):
         return None
-
-
-def _fill(plan: Plan) -> float:
-    """Tokens held at once on average, as a share of the limit."""
-    held = plan.total_tokens / plan.steps_per_epoch / plan.micro_batches_per_step / plan.processes
-    return min(1.0, held / plan.micro_batch_tokens)

@@ -3,7 +3,7 @@
 from sftctl import console
 from sftctl.model.config import ModelConfig
 from sftctl.model.device import pick_device
-from sftctl.model.footprint import Batch, Size, activation_bytes, size_of, static_memory, static_memory_on_cpu
+from sftctl.model.footprint import Size, activation_bytes, size_of, static_memory, static_memory_on_cpu
 from sftctl.model.loading import pick_dtype
 from sftctl.model.peak_memory import free_gpu_bytes
 from sftctl.run_dir import RunDir
@@ -13,7 +13,7 @@ from sftctl.train import launch, planning
 from sftctl.train.advice import Situation, advise
 from sftctl.train.config import TrainConfig
 from sftctl.train.inputs import Inputs, read_inputs
-from sftctl.train.micro_batch import ON_CPU, Demand, room_on_gpu
+from sftctl.train.micro_batch import ON_CPU, Demand, fullest_batch, room_on_gpu
 from sftctl.train.precision import optimizer_for, way_of, with_fitting_dtype
 from sftctl.train.result import Plan
 from sftctl.units import data_size
@@ -72,13 +72,9 @@ def _memory(made: Plan, model: ModelConfig, size: Size) -> dict[str, int]:
     else:
         static = static_memory(size, way_of(model))
         bytes_per_value = 2
-    held = made.total_tokens / made.steps_per_epoch / made.micro_batches_per_step / made.processes
-    tokens = made.micro_batch_tokens if held > made.micro_batch_tokens else round(max(held, made.longest))
-    trained = round(tokens * made.trained_tokens / made.total_tokens)
-    batch = Batch(tokens, trained, made.gradient_checkpointing)
     return {
         "weights": static.weights,
         "gradients": static.gradients,
         "optimizer": static.optimizer,
-        "activations": activation_bytes(size, batch, bytes_per_value=bytes_per_value),
+        "activations": activation_bytes(size, fullest_batch(made), bytes_per_value=bytes_per_value),
     }

@@ -59,6 +59,21 @@ class Plan(_Record):
     memory_bytes: dict[str, int] = {}
     advice: tuple[Advice, ...] = ()
 
+    @property
+    def tokens_per_step(self) -> float:
+        """On average, on all devices."""
+        return self.total_tokens / self.steps_per_epoch
+
+    @property
+    def tokens_held(self) -> float:
+        """What one device holds at once, on average; may be less than the limit, `micro_batch_tokens`."""
+        return self.tokens_per_step / self.micro_batches_per_step / self.processes
+
+    @property
+    def fill(self) -> float:
+        """Tokens held at once on average, as a share of the limit."""
+        return min(1.0, self.tokens_held / self.micro_batch_tokens)
+
 
 class Overfitting(_Record):
     """The gap between train and held-out loss over the run, and what to do about it."""
