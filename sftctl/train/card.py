@@ -74,14 +74,15 @@ def _settings(made: Made) -> dict[str, Any]:
 
 
 def _figures(result: TrainResult) -> dict[str, float | None]:
-    plan = result.plan
+    plan, held_out = result.plan, {measured.step: measured.loss for measured in result.held_out}
+    kept = held_out.get(result.chosen_step)
     return {
         "rows": plan.rows,
         "trained tokens": plan.trained_tokens,
         "steps": result.steps_done,
         "weights of step": result.chosen_step,
         "train loss": round(result.train_loss, 4),
-        "held-out loss": None if result.best_held_out_loss is None else round(result.best_held_out_loss, 4),
+        "held-out loss": None if kept is None else round(kept, 4),
         "learning rate": plan.learning_rate,
         "examples per step": plan.batch_size,
     }

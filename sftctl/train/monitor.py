@@ -101,8 +101,11 @@ def forgetting_of(history: Sequence[HeldOutLoss], budget: ForgettingBudget | Non
     )
 
 
-def overfitting_of(progress: Progress, steps_per_epoch: int) -> Overfitting | None:
-    """The gap between train and held-out loss, its slope, the step where held-out turned, and what to change."""
+def overfitting_of(progress: Progress, steps_per_epoch: int, kept_step: int) -> Overfitting | None:
+    """The gap between train and held-out loss, its slope, the step where held-out turned, and what to change.
+
+    `kept_step` is the step whose weights are saved.
+    """
     points = [(losses, _train_loss_before(progress, losses.step)) for losses in progress.held_out if losses.step]
     if not points:
         return None
@@ -115,7 +118,7 @@ def overfitting_of(progress: Progress, steps_per_epoch: int) -> Overfitting | No
         gap=last.loss - last_train,
         gap_slope_per_epoch=slope,
         turned_at_step=turned,
-        sentence=_sentence(lowest, last, last_train, turned, steps_per_epoch),
+        sentence=_turn(lowest, last, last_train, kept_step) + _remedy(turned, kept_step, steps_per_epoch),
     )
 
 
@@ -127,14 +130,23 @@ def _train_loss_before(progress: Progress, step: int) -> float:
     return math.fsum(window) / len(window) if window else math.nan
 
 
-def _sentence(
-    lowest: HeldOutLoss, last: HeldOutLoss, last_train: float, turned: int | None, steps_per_epoch: int
-) -> str:
-    figures = f"train loss {last_train:.3f}, held-out {last.loss:.3f}"
+def _turn(lowest: HeldOutLoss, last: HeldOutLoss, last_train: float, kept_step: int) -> str:
+    """Where the held-out loss was lowest, and of which step the saved weights are."""
+    kept = "the last ones, of" if kept_step > lowest.step else "those of"
+    if last.loss <= lowest.loss:
+        course = f"held-out loss {last.loss:.3f} is still at its lowest (train loss {last_train:.3f})"
+    else:
+        course = (
+            f"held-out loss turned at step {lowest.step} (lowest {lowest.loss:.3f}, {last.loss:.3f} at the end, where "
+            f"train loss is {last_train:.3f})"
+        )
+    return f"{course}; the weights kept are {kept} step {kept_step}"
+
+
+def _remedy(turned: int | None, kept_step: int, steps_per_epoch: int) -> str:
     if turned is None:
-        return f"{figures} and still at its lowest: no sign of overfitting."
-    epochs = turned / steps_per_epoch
-    return (
-        f"{figures} and above its lowest of {lowest.loss:.3f} at step {turned}; "
-        f"set train.epochs to {max(epochs, 0.25):.2g}, or add rows."
-    )
+        return ": no sign of overfitting."
+    epochs = f"train.epochs to {max(turned / steps_per_epoch, 0.25):.2g}"
+    if kept_step == turned:
+        return f". More rows may let it fall further; with these, set {epochs}."
+    return f": the better ones are lost. Set {epochs} and train again with --overwrite."

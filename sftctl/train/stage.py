@@ -175,8 +175,8 @@ def _finish(
     if weights is not None:
         model = sharding.whole_model(recipe, start.inputs, weights)
     chosen = _choose_weights(model, assembled.conductor.progress, run_dir)
-    result = outcome_of(recipe, start.inputs, assembled, start.checkpoint)
-    result = result.model_copy(update={"chosen_step": chosen, "forecast": read_forecast(run_dir)})
+    result = outcome_of(recipe, start.inputs, assembled, start.checkpoint, chosen)
+    result = result.model_copy(update={"forecast": read_forecast(run_dir)})
     rows = start.inputs.rows[: publishing.CHECK_ROWS]
     live_logits = publishing.logits_of(model, rows)
     card = model_card(Made(recipe.train, recipe.model, start.data, recipe.seed), result, start.inputs.hashes)
@@ -193,8 +193,8 @@ def _finish(
         }
     )
     write_json(run_dir.train_result, result.model_dump())
-    if result.overfitting is not None:
-        console.say(f"weights of step {chosen} of {result.steps_done}: {result.overfitting.sentence}")
+    unseen = f"the weights kept are the last ones, of step {chosen}: nothing is held out to choose by."
+    console.say(result.overfitting.sentence if result.overfitting else unseen)
     return result
 
 
@@ -204,7 +204,9 @@ def _choose_weights(model: Any, progress: Progress, run_dir: RunDir) -> int:
         return progress.step
     best = checkpoints.at_step(run_dir.checkpoints, progress.best_step)
     if best is None:
-        console.warn(f"the checkpoint of the best step {progress.best_step} is not there; the last weights are saved.")
+        console.warn(
+            f"the checkpoint of the best step {progress.best_step} is gone or damaged; the last weights are saved"
+        )
         return progress.step
     publishing.load_weights(model, best.path)
     return progress.best_step

@@ -141,7 +141,10 @@ def trained() -> TrainResult:
         train_loss=0.65,
         best_held_out_loss=0.9,
         overfitting=Overfitting(
-            gap=0.3, gap_slope_per_epoch=0.1, turned_at_step=10, sentence="Held-out loss rises since step 10."
+            gap=0.3,
+            gap_slope_per_epoch=0.1,
+            turned_at_step=10,
+            sentence="held-out loss turned at step 10; the weights kept are those of step 10.",
         ),
         seconds=60.0,
         seconds_per_step=2.5,

@@ -2,6 +2,8 @@
 
 import math
 
+import pytest
+
 from sftctl.train.config import EarlyStopping, ForgettingBudget
 from sftctl.train.monitor import Progress, is_spike, overfitting_of, with_held_out, with_train_loss
 from sftctl.train.result import HeldOutLoss
@@ -39,18 +41,46 @@ def test_a_budget_warns_once_and_goes_on_or_stops():
     assert (stopped.budget_exceeded_at, stopped.stopped) == (20, "budget_stopped")
 
 
-def test_overfitting_names_the_step_where_the_held_out_loss_turned():
+@pytest.mark.parametrize(
+    ("kept", "ending"),
+    [
+        (
+            20,
+            "the weights kept are those of step 20. More rows may let it fall further; with these, "
+            "set train.epochs to 2.",
+        ),
+        (
+            30,
+            "the weights kept are the last ones, of step 30: the better ones are lost. "
+            "Set train.epochs to 2 and train again with --overwrite.",
+        ),
+    ],
+)
+def test_one_sentence_says_where_the_held_out_loss_turned_and_which_weights_are_kept(kept, ending):
     progress = after([1.0, 0.8, 0.6, 0.9])
     for step in range(1, 31):
         progress = with_train_loss(progress, step, 1.0 / step)
-    found = overfitting_of(progress, steps_per_epoch=10)
+    found = overfitting_of(progress, steps_per_epoch=10, kept_step=kept)
     assert found is not None
     assert found.turned_at_step == 20
     last_five = math.fsum(1.0 / step for step in range(26, 31)) / 5
     assert math.isclose(found.gap, 0.9 - last_five)
     assert found.gap_slope_per_epoch > 0
-    assert "lowest of 0.600 at step 20" in found.sentence
-    assert "set train.epochs to 2" in found.sentence
+    turned = f"held-out loss turned at step 20 (lowest 0.600, 0.900 at the end, where train loss is {last_five:.3f})"
+    assert found.sentence == f"{turned}; {ending}"
+
+
+def test_a_held_out_loss_that_still_falls_is_said_with_the_weights_that_are_kept():
+    progress = after([1.0, 0.8, 0.6])
+    for step in range(1, 21):
+        progress = with_train_loss(progress, step, 0.5)
+    found = overfitting_of(progress, steps_per_epoch=10, kept_step=20)
+    assert found is not None
+    assert found.turned_at_step is None
+    assert found.sentence == (
+        "held-out loss 0.600 is still at its lowest (train loss 0.500); the weights kept are those of step 20: "
+        "no sign of overfitting."
+    )
 
 
 def test_a_spike_is_far_above_its_neighbours_and_noise_is_not():

@@ -89,7 +89,8 @@ def test_early_stopping_keeps_the_true_minimum(overfitted):
     inputs = encode_inputs(FULL, DATA, conversations(12, skip=40), conversations(24), {})
     saved = token_weighted(score_rows(live, inputs.held_out, pad_token_id=inputs.prepared.pad_token_id))
     assert math.isclose(saved, lowest.loss, rel_tol=1e-6)
-    assert f"at step {lowest.step}" in result.overfitting.sentence
+    assert f"turned at step {lowest.step} " in result.overfitting.sentence
+    assert f"the weights kept are those of step {lowest.step}." in result.overfitting.sentence
 
 
 def test_the_saved_model_is_complete_and_holds_no_pickle(overfitted):
