@@ -109,3 +109,15 @@ class CurateResult(_Part):
     selection: SelectionReport | None = None
     diversity: DiversityComparison | None = None
     samples: dict[str, list[Sample]] = {}
+
+    @property
+    def notes(self) -> list[str]:
+        """What verdicts and reasons leave out, a line each: how copies add up, repairs, flags. None of nothing."""
+        lines = []
+        if self.copies:
+            kept = f"{self.verdicts.get('kept', 0):,} kept + {self.copies:,} repeated"
+            lines.append(f"{self.training_rows:,} training rows = {kept}")
+        for done, counts in (("repaired", self.repairs), ("flagged", self.flags)):
+            if counts:
+                lines.append(f"{done}: " + ", ".join(f"{name} {count:,}" for name, count in counts.items()))
+        return lines

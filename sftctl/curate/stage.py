@@ -176,6 +176,8 @@ def _tell(result: CurateResult) -> None:
     console.table(f"{result.rows_in:,} rows read", ["verdict", "rows"], counts)
     if result.reasons:
         console.table("rejected", ["reason", "rows"], [[name, f"{count:,}"] for name, count in result.reasons.items()])
+    for note in result.notes:
+        console.say(note)
     for source in result.sources:
         if not source.verdicts.get("kept"):
             console.warn(f"source {source.name}: no row of it is kept; see its rows in rejected.jsonl")

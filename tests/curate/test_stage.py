@@ -55,6 +55,20 @@ def test_every_row_has_one_verdict_and_they_add_up(tmp_path):
     assert table[41]["matched_id"] == table[40]["id"] == table[42]["matched_id"]
 
 
+def test_repairs_and_repeated_rows_are_told_and_add_up(tmp_path, capsys):
+    write_dirty(tmp_path)
+    write_rows(tmp_path / "few.jsonl", [("Where is the safe?", "In the cellar."), ("Who has the key?", "The porter.")])
+    sources = [
+        {"name": "domain", "path": str(tmp_path / "rows.jsonl"), "share": 0.9},
+        {"name": "few", "path": str(tmp_path / "few.jsonl"), "role": "general", "share": 0.1},
+    ]
+    run_dirty(tmp_path, hold_out={"rows": 0}, sources=sources, mix={"size": 40})
+    told = capsys.readouterr().err.splitlines()
+    assert "40 training rows = 38 kept + 2 repeated" in told
+    assert "repaired: special_token 1" in told
+    assert not [line for line in told if line.startswith("flagged")]
+
+
 def test_rejected_rows_are_kept_whole_with_their_reason(tmp_path):
     write_dirty(tmp_path)
     run_dirty(tmp_path, hold_out={"rows": 0})

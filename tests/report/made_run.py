@@ -69,8 +69,8 @@ def curated() -> CurateResult:
         reasons={"exact_duplicate": 7, HOSTILE: 3},
         flags={"refusal": 5},
         repairs={"stray_token": 4},
-        copies=0,
-        training_rows=1890,
+        copies=10,
+        training_rows=1900,
         sources=[
             SourceCounts(
                 name="desk",

@@ -47,6 +47,15 @@ def test_the_benchmark_plot_has_the_recipes_own_lines(report):
     assert "investigated from 1.5 points and fails from 4." in plot
 
 
+def test_repairs_flags_and_repeated_rows_are_told_in_a_line_each(report):
+    text = report.read_text(encoding="utf-8")
+    assert re.findall(r"<p>(.*)</p>", text[text.index("<h2>Data</h2>") :])[1:4] == [
+        "1,900 training rows = 1,890 kept + 10 repeated",
+        "repaired: stray_token 4",
+        "flagged: refusal 5",
+    ]
+
+
 def test_a_tile_is_coloured_by_the_gates_of_its_behaviour():
     result = evaluated()
     named = result.gates[0].model_copy(update={"name": "anything", "verdict": "fail"})
