@@ -2,12 +2,13 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from sftctl.curate.corpus import Corpus
 from sftctl.curate.facts import gather_facts
 from sftctl.curate.filters.apply import apply_filters, share_warnings
 from sftctl.curate.filters.rules import FilterRule, merged_rules
-from sftctl.curate.token_counts import count_response_tokens
+from sftctl.curate.token_counts import count_tokens
 from sftctl.curate.verdicts import Decision
 from sftctl.data.conversation import Conversation
 from sftctl.tokenization.prepare import Prepared
@@ -32,7 +33,7 @@ def filter_rows(
 ) -> Filtered:
     """The recipe's rules over the defaults; held-out rows are not among `positions`, so no rule is tuned on them."""
     rows = [corpus.rows[position] for position in positions]
-    facts = gather_facts(rows, count_response_tokens(tokenizer, rows), tokenizer.control_tokens)
+    facts = gather_facts(rows, partial(count_tokens, tokenizer), tokenizer.control_tokens)
     rules = merged_rules(recipe_rules)
     judgements = apply_filters(rows, rules, facts)
     judged = list(zip(positions, rows, judgements, strict=True))

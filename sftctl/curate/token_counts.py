@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 
-from sftctl.data.conversation import Conversation
 from sftctl.tokenization.prepare import Prepared
 
 TEXTS_PER_BATCH = 1024
@@ -23,9 +22,3 @@ def count_tokens(tokenizer: Prepared, texts: Sequence[str]) -> list[int]:
         counts += map(len, batch["input_ids"])
     count_of = dict(zip(distinct, counts, strict=True))
     return [count_of[text] for text in texts]
-
-
-def count_response_tokens(tokenizer: Prepared, conversations: Sequence[Conversation]) -> dict[str, int]:
-    """Tokens of each row's last response, by id."""
-    counts = count_tokens(tokenizer, [row.response for row in conversations])
-    return {row.id: count for row, count in zip(conversations, counts, strict=True)}

@@ -26,7 +26,9 @@ class ResponseLength(Rule):
     def judge(self, conversation: Conversation, facts: CorpusFacts) -> str | None:
         if conversation.messages[-1].get("tool_calls"):
             return None
-        tokens = facts.response_tokens[conversation.id]
+        if self.max_tokens is None and self.min_tokens <= 1:  # any text is a token at least: nothing to count
+            return "response_too_short" if len(conversation.response) < self.min_tokens else None
+        tokens = facts.lengths.tokens(conversation)
         if tokens < self.min_tokens:
             return "response_too_short"
         if self.max_tokens is not None and tokens > self.max_tokens:

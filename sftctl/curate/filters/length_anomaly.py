@@ -5,9 +5,16 @@ from typing import Literal
 
 from pydantic import Field
 
-from sftctl.curate.facts import CorpusFacts, LengthProfile, origin
+from sftctl.curate.facts import CorpusFacts
 from sftctl.curate.filters.rule import Rule
+from sftctl.curate.response_lengths import LengthProfile, origin
 from sftctl.data.conversation import Conversation
+
+PINNED = 1.05
+"""Half of the rows within a twentieth of one number of tokens: something cut them there."""
+
+PERHAPS_PINNED = 1.5
+"""Rows cut at one number of tokens differ in characters by less; where they differ by more, no token is counted."""
 
 
 class LengthAnomaly(Rule):
@@ -15,37 +22,38 @@ class LengthAnomaly(Rule):
 
     rule: Literal["length_anomaly"] = "length_anomaly"
     min_rows: int = Field(50, ge=2, description="fewest rows of an origin whose lengths say something")
-    min_tokens: int = Field(8, ge=1, description="median length, in tokens, up to which responses count as labels")
+    min_characters: int = Field(
+        40, ge=1, description="median length, in characters, up to which responses count as labels"
+    )
     max_share_of_others: float = Field(
         0.25, gt=0, lt=1, description="median length divided by the median of the other origins, below which it is odd"
     )
 
     def judge(self, conversation: Conversation, facts: CorpusFacts) -> str | None:
         name = origin(conversation)
-        profile = facts.lengths.get(name)
-        if profile is None or profile.rows < self.min_rows or profile.median <= self.min_tokens:
+        profile = facts.lengths.characters.get(name)
+        if profile is None or not self._says_something(profile):
             return None
-        tokens = facts.response_tokens[conversation.id]
-        if _pinned(profile) and profile.lower_quartile <= tokens <= profile.upper_quartile:
+        if profile.spread <= PERHAPS_PINNED and _is_pinned(conversation, facts):
             return "length_pinned"
-        narrow = profile.upper_quartile <= 2 * profile.lower_quartile
         if (
-            narrow
-            and tokens <= profile.upper_quartile
+            profile.spread <= 2
+            and len(conversation.response) <= profile.upper_quartile
             and profile.median < self.max_share_of_others * self._others(name, facts)
         ):
             return "length_far_below_others"
         return None
 
+    def _says_something(self, profile: LengthProfile) -> bool:
+        return profile.rows >= self.min_rows and profile.median > self.min_characters
+
     def _others(self, name: str, facts: CorpusFacts) -> float:
-        medians = [
-            other.median
-            for key, other in facts.lengths.items()
-            if key != name and other.rows >= self.min_rows and other.median > self.min_tokens
-        ]
+        profiles = facts.lengths.characters.items()
+        medians = [other.median for key, other in profiles if key != name and self._says_something(other)]
         return statistics.median(medians) if medians else 0.0
 
 
-def _pinned(profile: LengthProfile) -> bool:
-    """Half of the rows within a twentieth of one length: something cut them there."""
-    return profile.upper_quartile <= 1.05 * profile.lower_quartile
+def _is_pinned(conversation: Conversation, facts: CorpusFacts) -> bool:
+    profile = facts.lengths.token_profile(origin(conversation))
+    within = profile.lower_quartile <= facts.lengths.tokens(conversation) <= profile.upper_quartile
+    return within and profile.spread <= PINNED

@@ -9,7 +9,7 @@ from pydantic import TypeAdapter
 from sftctl.curate.facts import gather_facts
 from sftctl.curate.filters.apply import apply_filters, share_warnings
 from sftctl.curate.filters.rules import FilterRules, merged_rules
-from tests.curate.filters.rows import row
+from tests.curate.filters.rows import row, words
 from tests.key_effect import KeyEffect
 
 _PROSE = "The harbour of the town froze in that winter, and the boats lay still for weeks with no one on them. "
@@ -19,8 +19,16 @@ _SENTENCES = ("A boat came in at noon. ", "Nets were mended by the old. ", "Salt
 def _rows():
     """Sixty rows of one model and sixty stubs of another, and one row for each thing that a filter looks for."""
     rng = random.Random(1)
-    chat = [row("What do you think?", f"{_PROSE}{n}", identifier=f"a{n}", generator="a") for n in range(60)]
-    stubs = [row("What do you think?", "It is fine.", identifier=f"b{n}", generator="b") for n in range(60)]
+    chat = [row("What do you think?", f"{_PROSE * 3}{n}", identifier=f"a{n}", generator="a") for n in range(60)]
+    stubs = [
+        row(
+            "What do you think?",
+            f"It is fine, and will stay so for some time{' now' * (n % 7)}.",
+            identifier=f"b{n}",
+            generator="b",
+        )
+        for n in range(60)
+    ]
     return [
         *chat,
         *stubs,
@@ -41,9 +49,7 @@ def judge(changes: list[dict[str, Any]]) -> Any:
     """What the whole list says about all rows when the recipe's list is `changes`."""
     rules = merged_rules(TypeAdapter(FilterRules).validate_python(changes))
     rows = _rows()
-    tokens = {each.id: 15 for each in rows}
-    tokens |= {f"a{n}": 80 + 5 * n for n in range(60)} | {f"b{n}": 10 + n % 7 for n in range(60)}
-    judgements = apply_filters(rows, rules, gather_facts(rows, tokens))
+    judgements = apply_filters(rows, rules, gather_facts(rows, words))
     return judgements, share_warnings(judgements, rules)
 
 
@@ -57,7 +63,7 @@ def _effect(key: str, rule: str, one: Any, other: Any) -> KeyEffect:
 FILTER_EFFECTS = [
     _effect("action", "loops", "drop", "flag"),
     _effect("min_tokens", "length", 1, 12),
-    _effect("max_tokens", "length", None, 100),
+    _effect("max_tokens", "length", None, 15),
     _effect("min_repeats", "loops", 4, 30),
     _effect("min_characters", "loops", 160, 5_000),
     _effect("max_zlib_ratio", "loops", 0.1, 0.01),
@@ -66,7 +72,7 @@ FILTER_EFFECTS = [
     _effect("expected", "language", (), ("de",)),
     _effect("min_characters", "prompt_echo", 40, 20),
     _effect("min_rows", "length_anomaly", 50, 61),
-    _effect("min_tokens", "length_anomaly", 8, 13),
+    _effect("min_characters", "length_anomaly", 40, 60),
     _effect("max_share_of_others", "length_anomaly", 0.25, 0.001),
     _effect("kinds", "pii", ("email",), ("card",)),
 ]

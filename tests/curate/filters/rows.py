@@ -9,15 +9,21 @@ from pathlib import Path
 import pytest
 
 from sftctl.curate.facts import CorpusFacts
+from sftctl.curate.response_lengths import ResponseLengths
 from sftctl.data.conversation import Conversation
 
-NO_FACTS = CorpusFacts({})
+NO_FACTS = CorpusFacts(ResponseLengths((), len))
 LABELS = Path(__file__).parent / "labels"
 
 
 def row(prompt, response, *, identifier="r", source="s", **extra):
     messages = ({"role": "user", "content": prompt}, {"role": "assistant", "content": response})
     return Conversation(id=identifier, messages=messages, source=source, extra=extra)
+
+
+def words(texts):
+    """Stands for a tokenizer: a token a word."""
+    return [len(text.split()) for text in texts]
 
 
 def reason(rule, prompt, response, **extra):

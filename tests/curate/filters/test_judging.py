@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from sftctl.curate.facts import CorpusFacts, gather_facts
+from sftctl.curate.facts import gather_facts
 from sftctl.curate.filters.empty import EmptyResponse
 from sftctl.curate.filters.format_mismatch import FormatMismatch
 from sftctl.curate.filters.language import OtherLanguage
@@ -17,9 +17,8 @@ from sftctl.curate.filters.role_leftovers import RoleLeftovers
 from sftctl.curate.filters.special_tokens import SpecialTokens
 from sftctl.curate.filters.truncation import PerhapsTruncated, Truncated
 from sftctl.curate.language import guess_language
-from sftctl.data.control_tokens import ControlTokens
 from sftctl.data.conversation import Conversation
-from tests.curate.filters.rows import NO_FACTS, reason, row
+from tests.curate.filters.rows import NO_FACTS, reason, row, words
 
 PROSE = (
     "The harbour froze early that winter. Boats lay still for weeks, and the men who lived by them mended nets in the "
@@ -46,14 +45,30 @@ def test_a_tool_call_without_words_is_a_response():
     [
         (1, ResponseLength(), None),
         (0, ResponseLength(), "response_too_short"),
+        (0, ResponseLength(min_tokens=0), None),
         (5, ResponseLength(min_tokens=6), "response_too_short"),
         (7, ResponseLength(max_tokens=6), "response_too_long"),
         (6, ResponseLength(max_tokens=6), None),
     ],
 )
 def test_length_counts_tokens_of_the_response(tokens, rule, expected):
-    conversation = row("p", "x")
-    assert rule.judge(conversation, gather_facts([conversation], {"r": tokens})) == expected
+    conversation = row("p", "word " * tokens)
+    assert rule.judge(conversation, gather_facts([conversation], words)) == expected
+
+
+def test_tokens_are_counted_only_where_a_rule_needs_them_and_once_for_an_origin():
+    counted = []
+
+    def count(texts):
+        counted.append(texts)
+        return words(texts)
+
+    rows = [row("p", "word " * n, identifier=f"{model}{n}", generator=model) for model in "ab" for n in (3, 4)]
+    facts = gather_facts(rows, count)
+    assert [ResponseLength().judge(each, facts) for each in rows] == [None] * 4
+    assert counted == []
+    assert [ResponseLength(max_tokens=3).judge(each, facts) for each in rows] == [None, "response_too_long"] * 2
+    assert counted == [["word " * 3, "word " * 4]] * 2
 
 
 @pytest.mark.parametrize(
@@ -183,7 +198,7 @@ def test_control_tokens_inside(response, expected):
 
 
 def test_the_tokenizers_own_control_token_inside_a_response_is_found():
-    facts = CorpusFacts(response_tokens={}, control_tokens=ControlTokens(["<|turn|>"]))
+    facts = gather_facts((), words, ["<|turn|>"])
     asked, answered = row("Use <|turn|>?", "Part 9."), row("Hi", "Use part 9 and <|turn|>user hello.")
     assert [SpecialTokens().judge(each, facts) for each in (asked, answered)] == [None, "special_token_inside"]
 
@@ -208,7 +223,7 @@ def test_leftovers_of_other_turns(prompt, response, expected):
 def language_reason(prompt, response, rule=None):
     rows = [row("What is in the box that you have?", PROSE, identifier=f"e{n}") for n in range(30)]
     odd = row(prompt, response, identifier="odd")
-    facts = gather_facts([*rows, odd], {each.id: 9 for each in [*rows, odd]})
+    facts = gather_facts([*rows, odd], words)
     return (rule or OtherLanguage()).judge(odd, facts)
 
 
@@ -270,12 +285,13 @@ def test_format_that_was_asked_for(prompt, response, expected):
 
 
 def length_reasons(lengths_by_model):
-    rows, tokens = [], {}
+    """Responses of that many words, of one to nine letters by turns."""
+    rows = []
     for model, lengths in lengths_by_model.items():
         for number, length in enumerate(lengths):
-            rows.append(row("p", "x", identifier=f"{model}-{number}", generator=model))
-            tokens[rows[-1].id] = length
-    facts = gather_facts(rows, tokens)
+            text = " ".join("abcdefghi"[: 1 + (number + 4 * place) % 9] for place in range(length))
+            rows.append(row("p", text, identifier=f"{model}-{number}", generator=model))
+    facts = gather_facts(rows, words)
     found = {each.id: LengthAnomaly().judge(each, facts) for each in rows}
     return {identifier: why for identifier, why in found.items() if why}
 
@@ -286,10 +302,10 @@ def test_stubs_of_one_model_are_flagged():
     found = length_reasons({"a": normal, "b": normal, "stub": stubs})
     assert set(found.values()) == {"length_far_below_others"}
     assert all(identifier.startswith("stub-") for identifier in found)
-    assert len(found) == sum(length <= 22 for length in stubs)
+    assert len(found) == 75, "those up to the upper quartile"
 
 
-def test_responses_cut_at_one_length_are_flagged():
+def test_responses_cut_at_one_number_of_tokens_are_flagged():
     cut = [20 + n for n in range(20)] + [64] * 80
     found = length_reasons({"cut": cut})
     assert found == {f"cut-{n}": "length_pinned" for n in range(20, 100)}

@@ -16,7 +16,7 @@ from sftctl.curate.filters.refusal import Refusal
 from sftctl.curate.filters.rules import merged_rules
 from sftctl.curate.filters.truncation import PerhapsTruncated, Truncated
 from sftctl.curate.repair import repair
-from tests.curate.filters.rows import NO_FACTS, answers, labelled, real_rows
+from tests.curate.filters.rows import NO_FACTS, answers, labelled, real_rows, words
 
 STRONG_MODELS = {"gpt4", "gpt-4o-2024-05-13", "claude-3-opus-20240229"}
 
@@ -70,7 +70,7 @@ def test_strong_models_are_hardly_ever_called_truncated(all_answers):
 
 def kept(rows):
     rows = [repair(each).conversation for each in rows]
-    facts = gather_facts(rows, {each.id: len(each.response.split()) for each in rows})
+    facts = gather_facts(rows, words)
     judgements = apply_filters(rows, merged_rules(()), facts)
     return sum(judgement.action != "drop" for judgement in judgements) / len(rows)
 

@@ -14,7 +14,7 @@ from sftctl.curate.filters.refusal import Refusal
 from sftctl.curate.filters.rules import DEFAULT_RULES, FilterRules, merged_rules
 from sftctl.errors import RecipeError
 from sftctl.recipe import load_recipe
-from tests.curate.filters.rows import NO_FACTS, row
+from tests.curate.filters.rows import NO_FACTS, row, words
 
 parse = TypeAdapter(FilterRules).validate_python
 
@@ -91,13 +91,13 @@ def test_a_filter_named_twice_is_refused_where_it_is_named_again(tmp_path):
 
 
 def test_the_first_rule_that_drops_gives_the_reason_and_no_flags():
-    judgements = apply_filters([row("Say it.", " ")], DEFAULT_RULES, gather_facts([row("Say it.", " ")], {"r": 0}))
+    judgements = apply_filters([row("Say it.", " ")], DEFAULT_RULES, gather_facts([row("Say it.", " ")], words))
     assert judgements == [Judgement("drop", "empty_response")]
 
 
 def test_flags_of_several_rules_are_kept_in_their_order():
     rows = [row("Write to bob@acme-tools.org.", "I'm sorry, I cannot write to bob@acme-tools.org.")]
-    assert apply_filters(rows, merged_rules(()), gather_facts(rows, {"r": 12})) == [
+    assert apply_filters(rows, merged_rules(()), gather_facts(rows, words)) == [
         Judgement("flag", None, ("refusal", "pii_email"))
     ]
 

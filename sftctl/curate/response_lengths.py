@@ -1,0 +1,79 @@
+"""How long the responses are: in characters for every row, in tokens where somebody asks."""
+
+import statistics
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+
+from sftctl.data.conversation import Conversation
+
+GENERATOR_COLUMNS = ("generator", "model", "model_name", "source_model")
+"""Columns that name the model which wrote the response; its rows are compared as a source of their own."""
+
+CountTokens = Callable[[Sequence[str]], Sequence[int]]
+"""Tokens of each text, in the recipe's tokenizer, without special tokens."""
+
+
+@dataclass(frozen=True, slots=True)
+class LengthProfile:
+    """Lengths of the responses of one origin."""
+
+    rows: int
+    lower_quartile: float
+    median: float
+    upper_quartile: float
+
+    @property
+    def spread(self) -> float:
+        """Upper quartile divided by the lower one; 1 where half of the rows have one length."""
+        return self.upper_quartile / max(self.lower_quartile, 1)
+
+
+class ResponseLengths:
+    """Lengths of the last response of each row, grouped by origin.
+
+    Tokenising costs more than all other filters together. Tokens are therefore counted for a whole origin, in
+    batches, when one of its rows is first asked about, and never for the others.
+    """
+
+    def __init__(self, conversations: Iterable[Conversation], count_tokens: CountTokens) -> None:
+        self._count = count_tokens
+        self._responses: dict[str, dict[str, str]] = defaultdict(dict)
+        for conversation in conversations:
+            self._responses[origin(conversation)][conversation.id] = conversation.response
+        self.characters = {name: _profile(map(len, responses.values())) for name, responses in self._responses.items()}
+        """The profile of each origin, in characters."""
+        self._tokens: dict[str, dict[str, int]] = {}
+        self._token_profiles: dict[str, LengthProfile] = {}
+
+    def tokens(self, conversation: Conversation) -> int:
+        return self._tokens_of(origin(conversation))[conversation.id]
+
+    def token_profile(self, name: str) -> LengthProfile:
+        """As `characters`, in tokens."""
+        if name not in self._token_profiles:
+            self._token_profiles[name] = _profile(self._tokens_of(name).values())
+        return self._token_profiles[name]
+
+    def _tokens_of(self, name: str) -> dict[str, int]:
+        if name not in self._tokens:
+            responses = self._responses[name]
+            self._tokens[name] = dict(zip(responses, self._count(list(responses.values())), strict=True))
+        return self._tokens[name]
+
+
+def origin(conversation: Conversation) -> str:
+    """The source, and within it the model that wrote the response where a column says so."""
+    for column in GENERATOR_COLUMNS:
+        name = conversation.extra.get(column)
+        if isinstance(name, str) and name:
+            return f"{conversation.source}/{name}"
+    return conversation.source
+
+
+def _profile(lengths: Iterable[int]) -> LengthProfile:
+    ordered = sorted(lengths)
+    if len(ordered) == 1:
+        return LengthProfile(1, ordered[0], ordered[0], ordered[0])
+    lower, median, upper = statistics.quantiles(ordered, n=4, method="inclusive")
+    return LengthProfile(len(ordered), lower, median, upper)
