@@ -6,6 +6,7 @@ SftctlError
     RecipeError           2   one or more problems in the recipe, each with file:line:column
     MissingInput          2   a stage's input is missing or stale; names the command to run
     ResumeRefused         2   data or recipe changed since the checkpoint was written
+    MisreadSource         2   a column or a format of a source that its rows do not have
     UntrainedWeights      2   weights that the recipe means to train get no gradient
   DataUnusable            4   rows that cannot be read or trained on
     TooManyDropped        4   more of them than data.max_dropped_fraction allows
@@ -19,6 +20,7 @@ SftctlError
 Anything else that is raised is a bug in sftctl: exit 3, its traceback in the log.
 """
 
+from collections.abc import Mapping
 from enum import IntEnum
 from typing import ClassVar
 
@@ -69,6 +71,15 @@ class MissingInput(UsageError):
 
 class ResumeRefused(UsageError):
     """The run directory holds progress that was made from other data or another recipe."""
+
+
+class MisreadSource(UsageError):
+    """What the recipe says of a source does not fit its rows; each problem has the key inside the source."""
+
+    def __init__(self, source: str, problems: Mapping[tuple[str, ...], str]) -> None:
+        super().__init__("\n".join(f"source {source}, {'.'.join(key)}: {text}" for key, text in problems.items()))
+        self.source = source
+        self.problems = problems
 
 
 class UntrainedWeights(UsageError):

@@ -15,7 +15,7 @@ from sftctl.errors import ExitCode, GateFailed, Interrupted, MissingInput, Sftct
 from sftctl.manifest import Ended, Stage, StageState, new_record, record_failure, record_stage, state_of
 from sftctl.model.use import how_to_use
 from sftctl.recipe import LoadedRecipe, Recipe, resolved_yaml
-from sftctl.recipe_files import require_files
+from sftctl.recipe_files import misread_sources_located, require_files
 from sftctl.run_dir import RunDir, locked, write_text
 from sftctl.stage_inputs import STANDARD_INPUT, inputs_of, with_builtin_paths
 from sftctl.stage_outputs import forget_measurements, outputs_of, product_of, result_of
@@ -236,7 +236,8 @@ def _curate(session: Session) -> None:
         from sftctl.model.response_losses import ResponseLosses
 
         score = ResponseLosses(recipe.model, prepared, recipe.data)
-    curate(with_builtin_paths(recipe.curate), prepared, session.run_dir, recipe.seed, score=score)
+    with misread_sources_located(session.loaded):
+        curate(with_builtin_paths(recipe.curate), prepared, session.run_dir, recipe.seed, score=score)
 
 
 def _smoke_test(session: Session) -> None:

@@ -1,13 +1,15 @@
-"""Files that a recipe names must be there: every one that is not, at once, at its line, before anything slow begins."""
+"""Files that a recipe names must be there, and hold what it says: what is not so is told at its line of the recipe."""
 
 import re
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel
 
 from sftctl.demo import paths as demo
+from sftctl.errors import MisreadSource
 from sftctl.manifest import Stage
 from sftctl.recipe import LoadedRecipe, Recipe
 from sftctl.recipe_errors import Problem, nearest, recipe_error
@@ -68,6 +70,20 @@ def require_files(loaded: LoadedRecipe, stages: Sequence[Stage], run_folder: Pat
             problems.append(Problem(message, *loaded.locate(path, key=False)))
     if problems:
         raise recipe_error(problems)
+
+
+@contextmanager
+def misread_sources_located(loaded: LoadedRecipe) -> Iterator[None]:
+    """Turn what was found wrong while a source was read into a RecipeError at the place in the recipe that says it."""
+    try:
+        yield
+    except MisreadSource as misread:
+        assert loaded.recipe.curate is not None
+        index = [source.name for source in loaded.recipe.curate.sources].index(misread.source)
+        raise recipe_error(
+            Problem(message, *loaded.locate(("curate", "sources", index, *keys), key=False))
+            for keys, message in misread.problems.items()
+        ) from misread
 
 
 def _problem(key: str, named: str, stages: Sequence[Stage], run_folder: Path) -> str | None:

@@ -11,11 +11,12 @@ from sftctl.data.bad_row import BadRow
 from sftctl.data.chat_markers import CONTROL_TOKENS
 from sftctl.data.control_tokens import ControlTokens
 from sftctl.data.conversation import Conversation, Message, conversation_id, raw_row_id
-from sftctl.data.detect import SAMPLE_ROWS, detect_format
-from sftctl.data.formats import Format, make_format
+from sftctl.data.detect import SAMPLE_ROWS
+from sftctl.data.formats import Format
 from sftctl.data.ingested import Blank, Detected, Ingested, Place, Rejected
 from sftctl.data.read import read_rows
 from sftctl.data.rows import AnyRow, BlankRow, RawRow, UnreadableRow
+from sftctl.data.shape import misread_columns, shape_of, unseen_columns
 from sftctl.data.source import Source
 from sftctl.data.turns import out_of_order
 from sftctl.errors import DataUnusable
@@ -38,7 +39,8 @@ def ingest(
     """Reads every row of every source. `control_tokens` are those of the recipe's tokenizer, beside the well-known.
 
     Raises DataUnusable when more than `max_bad_fraction` of a source's rows are rejected, when a file ends before
-    its rows do, or when a source has no conversation at all.
+    its rows do, or when a source has no conversation at all; MisreadSource when the recipe names a column or a format
+    that its rows do not have.
     """
     refused = (*CONTROL_TOKENS, *control_tokens) if on_control_tokens == "reject" else ()
     reader = _Reader(ControlTokens(refused))
@@ -84,9 +86,10 @@ class _Reader:
         )
         head = _head(rows)
         sample = [row.value for row in head if isinstance(row, RawRow)]
-        shape = _shape_of(source, sample)
+        shape = shape_of(source, sample)
         if shape:
             self.read.detected.append(_announce(source, shape, sample))
+        unseen = unseen_columns(source, shape, sample)
         row: AnyRow | None = None
         for row in itertools.chain(head, rows):
             self.read.rows_read += 1
@@ -97,6 +100,9 @@ class _Reader:
                 self._reject_line(row, source, place)
             elif shape:
                 self._add_row(row.value, shape, source, place)
+                unseen = unseen and {key: name for key, name in unseen.items() if name not in row.value}
+        if unseen:
+            raise misread_columns(source, list(unseen), sample)
         return isinstance(row, UnreadableRow) and row.rest_lost
 
     def _add_row(self, row: dict[str, Any], shape: Format, source: Source, place: Place) -> None:
@@ -135,15 +141,6 @@ def _head(rows: Iterator[AnyRow]) -> list[AnyRow]:
         if readable == SAMPLE_ROWS:
             break
     return head
-
-
-def _shape_of(source: Source, sample: Sequence[Mapping[str, Any]]) -> Format | None:
-    """The format that the recipe names, or the one found; None when there is no row to find it from."""
-    if source.format != "auto":
-        return make_format(source.format, source.fields)
-    if source.fields:
-        return make_format("pair", source.fields)
-    return detect_format(sample, _named(source)) if sample else None
 
 
 def _announce(source: Source, shape: Format, sample: Sequence[Mapping[str, Any]]) -> Detected:

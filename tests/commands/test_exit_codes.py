@@ -77,6 +77,25 @@ def test_2_for_a_command_line_that_cannot_be_read_as_json_where_that_was_asked_f
     }
 
 
+def test_2_for_a_column_that_the_rows_do_not_have_at_its_place_in_the_recipe(folder):
+    recipe = (folder / "recipe.yaml").read_text()
+    recipe = recipe.replace("path: rows.jsonl", "path: rows.jsonl, fields: {prompt: question, response: anser}")
+    (folder / "recipe.yaml").write_text(recipe)
+    ran = sftctl("curate", "recipe.yaml", "--json", cwd=folder)
+    line, column = 3, recipe.splitlines()[2].index("anser") + 1
+    error = ran.document["error"]
+    assert (ran.exit_code, error["kind"], error["exit_code"]) == (2, "RecipeError", 2)
+    assert error["message"].splitlines()[:2] == [
+        "the recipe has 1 problem",
+        f"recipe.yaml:{line}:{column}: rows.jsonl has no column 'anser'; did you mean 'answer'? "
+        "It has question, answer",
+    ]
+    other = ("curate.sources.0.fields=null", "curate.sources.0.format=messages")
+    ran = sftctl("curate", "recipe.yaml", *other, cwd=folder)
+    assert ran.exit_code == 2
+    assert "command line:1:25: rows.jsonl is not in the format messages (messages)" in ran.stderr
+
+
 def test_2_for_a_recipe_that_is_not_there_with_a_like_name(folder):
     ran = sftctl("train", "recipe.yml", cwd=folder)
     assert (ran.exit_code, "Did you mean recipe.yaml?" in ran.stderr) == (2, True)
