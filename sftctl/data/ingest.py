@@ -20,12 +20,14 @@ from sftctl.data.shape import misread_columns, shape_of, unseen_columns
 from sftctl.data.source import Source
 from sftctl.data.turns import out_of_order
 from sftctl.errors import DataUnusable
+from sftctl.units import share_at_least
 
 OnControlTokens = Literal["reject", "keep"]
 
 FIRST_VERDICTS = 10
 """How many verdicts an error shows."""
 
+_MAX_BAD_FRACTION = 0.01
 _TOLD = frozenset(("user", "system", "tool"))
 
 
@@ -34,11 +36,12 @@ def ingest(
     *,
     on_control_tokens: OnControlTokens = "reject",
     control_tokens: Sequence[str] = (),
-    max_bad_fraction: float = 0.01,
+    max_bad_fraction: float | None = None,
 ) -> Ingested:
     """Reads every row of every source. `control_tokens` are those of the recipe's tokenizer, beside the well-known.
 
-    Raises DataUnusable when more than `max_bad_fraction` of a source's rows are rejected, when a file ends before
+    `max_bad_fraction` is the recipe's key of that name; a file that it does not govern may have 1 % of bad rows.
+    Raises DataUnusable when more than that of a source's rows are rejected, when a file ends before
     its rows do, or when a source has no conversation at all; MisreadSource when the recipe names a column or a format
     that its rows do not have.
     """
@@ -176,17 +179,26 @@ def _companions(
     return tuple(tags), shape.tools_of(row), extra
 
 
-def _refuse_unusable(source: Source, good: int, bad: Sequence[Rejected], max_bad_fraction: float) -> None:
+def _refuse_unusable(source: Source, good: int, bad: Sequence[Rejected], max_bad_fraction: float | None) -> None:
     """Raises DataUnusable when a source gives nothing, or has more bad rows than the recipe bears."""
     read = good + len(bad)
     if not read:
         raise DataUnusable(f"{_named(source)}: it holds no rows: it is empty, or has blank lines only. Check its path")
-    if good and len(bad) <= max_bad_fraction * read:
+    most = _MAX_BAD_FRACTION if max_bad_fraction is None else max_bad_fraction
+    if good and len(bad) / read <= most:
         return
+    allowed = (
+        f"at most {most:.1%} may be bad" if max_bad_fraction is None else f"curate.max_bad_fraction allows {most:.1%}"
+    )
+    ways = ["Correct these rows"]
+    if not good:
+        ways.append("or set the source's format")
+    elif max_bad_fraction is not None:
+        share = share_at_least(len(bad), read)
+        ways.append(f"or, to go on without them, set curate.max_bad_fraction to at least {share:g}")
     raise DataUnusable(
         f"{_named(source)}: {len(bad):,} of {read:,} rows cannot be used; "
-        f"curate.max_bad_fraction allows {max_bad_fraction:.1%}.\n{_first_verdicts(bad)}\n"
-        "Correct these rows, set the source's format, or raise curate.max_bad_fraction"
+        f"{allowed}.\n{_first_verdicts(bad)}\n{', '.join(ways)}"
     )
 
 
