@@ -5,31 +5,19 @@ import inspect
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 import torch
 from torch.nn import functional
 
 from sftctl import console
 from sftctl.model.adapters import unwrapped
+from sftctl.model.collate import TokenRow, padded_batch
 from sftctl.model.inference import inference
-
-NOT_TRAINED = -100
-"""The label of a token that is context only."""
+from sftctl.tokenization.rows import NOT_TRAINED
 
 _MAX_LOGITS = {"cpu": 2**25, "cuda": 2**28}
 """Logits held at once: 128 MiB in float32 on a CPU, where training holds few too, and 1 GiB on a GPU."""
-
-
-class TokenRow(Protocol):
-    """What is scored: ids, and labels of the same length with NOT_TRAINED where a token is context."""
-
-    @property
-    def id(self) -> str: ...
-    @property
-    def input_ids(self) -> Sequence[int]: ...
-    @property
-    def labels(self) -> Sequence[int]: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,11 +88,12 @@ def _trained_logits(
     keeps_positions = "logits_to_keep" in inspect.signature(unwrapped(model).forward).parameters
     with console.progress("scored rows", len(rows)) as advance:
         for batch in _batches(rows, max_batch_tokens, _MAX_LOGITS[model.device.type] // vocabulary):
-            input_ids_BT, mask_BT, labels_BT = _padded([rows[i] for i in batch], pad_token_id, model.device)
+            inputs = padded_batch([rows[i] for i in batch], pad_token_id, model.device)
+            labels_BT = inputs.pop("labels")
             trained_BT = labels_BT[:, 1:] != NOT_TRAINED
             kept_K = trained_BT.any(dim=0).nonzero().flatten()
             options = {"logits_to_keep": kept_K} if keeps_positions else {}
-            logits_BKV = model(input_ids=input_ids_BT, attention_mask=mask_BT, use_cache=False, **options).logits
+            logits_BKV = model(**inputs, use_cache=False, **options).logits
             if not keeps_positions:
                 logits_BKV = logits_BKV[:, kept_K]
             for place, i in enumerate(batch):
@@ -130,19 +119,3 @@ def _batches(rows: Sequence[TokenRow], max_tokens: int, max_kept: int) -> Iterat
         width, kept = max(width, len(rows[i].input_ids)), max(kept, trained)
     if batch:
         yield batch
-
-
-def _padded(
-    rows: Sequence[TokenRow], pad_token_id: int, device: torch.device
-) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    """input_ids_BT, attention_mask_BT and labels_BT, padded on the right."""
-    width = max(len(row.input_ids) for row in rows)
-
-    def padded(values: Sequence[int], filling: int) -> list[int]:
-        return [*values, *[filling] * (width - len(values))]
-
-    return (
-        torch.tensor([padded(row.input_ids, pad_token_id) for row in rows], device=device),
-        torch.tensor([padded([1] * len(row.input_ids), 0) for row in rows], device=device),
-        torch.tensor([padded(row.labels, NOT_TRAINED) for row in rows], device=device),
-    )

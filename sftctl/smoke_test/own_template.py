@@ -8,12 +8,12 @@ from sftctl.errors import SftctlError
 from sftctl.model.config import ModelConfig
 from sftctl.model.generation import generate
 from sftctl.model.loading import generation_stop_ids, load_tokenizer
-from sftctl.model.scoring import NOT_TRAINED, RowLoss, score_rows
+from sftctl.model.scoring import RowLoss, score_rows
 from sftctl.smoke_test.evidence import TemplateComparison
 from sftctl.tokenization.config import DataConfig
 from sftctl.tokenization.dataset import encode_prompts
 from sftctl.tokenization.prepare import Prepared, prepare_tokenizer
-from sftctl.tokenization.rows import EncodedRow
+from sftctl.tokenization.rows import NOT_TRAINED, EncodedRow
 
 _NEW_TOKENS = 48
 

@@ -3,9 +3,8 @@
 import itertools
 from typing import Any
 
-from sftctl.model.scoring import NOT_TRAINED
 from sftctl.smoke_test.result import Piece, Preview
-from sftctl.tokenization.rows import EncodedRow
+from sftctl.tokenization.rows import NOT_TRAINED, EncodedRow
 
 
 def preview(row: EncodedRow, tokenizer: Any) -> Preview:

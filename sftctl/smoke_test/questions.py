@@ -10,7 +10,7 @@ import torch
 from sftctl.data.conversation import Conversation
 from sftctl.model.config import ModelConfig
 from sftctl.model.loading import context_length
-from sftctl.model.scoring import NOT_TRAINED, score_rows
+from sftctl.model.scoring import score_rows
 from sftctl.smoke_test.config import SmokeTestConfig
 from sftctl.smoke_test.evidence import PromptComparison, Reload
 from sftctl.smoke_test.rehearsal import Rehearsal
@@ -19,7 +19,7 @@ from sftctl.smoke_test.snapshot import Prompt, Questions
 from sftctl.tokenization.compact import trained_tokens_of
 from sftctl.tokenization.config import DataConfig
 from sftctl.tokenization.dataset import encode_prompts
-from sftctl.tokenization.rows import EncodedRow
+from sftctl.tokenization.rows import NOT_TRAINED, EncodedRow
 from sftctl.train import publishing
 from sftctl.train.inputs import Inputs
 

@@ -8,8 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sftctl.data.conversation import SourceRole
-from sftctl.tokenization.encode import IGNORED
-from sftctl.tokenization.rows import EncodedRow
+from sftctl.tokenization.rows import NOT_TRAINED, EncodedRow
 
 
 class CompactRows(Sequence[EncodedRow]):
@@ -30,7 +29,7 @@ class CompactRows(Sequence[EncodedRow]):
         """Add rows at the end. Raises ValueError where a trained label is not its token."""
         ids_T = _flat(row.input_ids for row in rows)
         labels_T = _flat(row.labels for row in rows)
-        trained_T = labels_T != IGNORED
+        trained_T = labels_T != NOT_TRAINED
         if not np.array_equal(ids_T[trained_T], labels_T[trained_T]):
             raise ValueError("a trained label is not its token")
         bounds = np.cumsum([0, *(len(row.input_ids) for row in rows)])
@@ -71,7 +70,7 @@ class CompactRows(Sequence[EncodedRow]):
         i = range(len(self))[place]
         tokens_T = np.asarray(self._tokens[self._bounds[i] : self._bounds[i + 1]])
         ids_T = np.where(tokens_T < 0, ~tokens_T, tokens_T)
-        labels_T = np.where(tokens_T < 0, IGNORED, tokens_T)
+        labels_T = np.where(tokens_T < 0, NOT_TRAINED, tokens_T)
         return EncodedRow(self._ids[i], self._sources[i], self.roles[i], ids_T.tolist(), labels_T.tolist())
 
 
@@ -89,7 +88,7 @@ def counted_tokens_of(rows: Sequence[EncodedRow]) -> list[int]:
     """Tokens of each row that the loss counts: those with a label, without a row's first."""
     if isinstance(rows, CompactRows):
         return rows.counted_tokens
-    return [row.trained_tokens - (row.labels[:1] not in ([IGNORED], [])) for row in rows]
+    return [row.trained_tokens - (row.labels[:1] not in ([NOT_TRAINED], [])) for row in rows]
 
 
 def roles_of(rows: Sequence[EncodedRow]) -> list[SourceRole]:

@@ -11,11 +11,11 @@ from sftctl.data.conversation import PLAIN_TEXT_ROLE
 from sftctl.tokenization.config import TrainOn
 from sftctl.tokenization.refusal import MaskRefused
 from sftctl.tokenization.rendering import Messages, Renderer, find_atoms
+from sftctl.tokenization.rows import NOT_TRAINED
 from sftctl.tokenization.spans import Span, find_spans
 
-__all__ = ["IGNORED", "Encoded", "MaskRefused", "Span", "encode_conversation"]
+__all__ = ["Encoded", "MaskRefused", "Span", "encode_conversation"]
 
-IGNORED = -100
 """The label that the cross-entropy leaves out."""
 
 
@@ -98,7 +98,7 @@ def tokenise(
 
 
 def _labels(input_ids: list[int], offsets: Sequence[tuple[int, int]], spans: Sequence[Span]) -> list[int]:
-    labels = [IGNORED] * len(input_ids)
+    labels = [NOT_TRAINED] * len(input_ids)
     for span in spans:
         # Offsets only grow, so the tokens of a span are found by halving, and looked at near its edges only.
         first = bisect_left(offsets, (span.start, 0))

@@ -6,9 +6,9 @@ from sftctl.data.conversation import Conversation
 from sftctl.errors import DataUnusable
 from sftctl.tokenization.batch import BatchEncoder
 from sftctl.tokenization.config import OnOverflow
-from sftctl.tokenization.encode import IGNORED, Encoded
+from sftctl.tokenization.encode import Encoded
 from sftctl.tokenization.refusal import MaskRefused
-from sftctl.tokenization.rows import EncodedRow
+from sftctl.tokenization.rows import NOT_TRAINED, EncodedRow
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +41,7 @@ class Overflow:
             if isinstance(fitted, MaskRefused):
                 return fitted
             encoded = fitted
-        if all(label == IGNORED for label in encoded.labels):
+        if all(label == NOT_TRAINED for label in encoded.labels):
             return MaskRefused("no_trained_tokens", "no token of the row carries loss: it holds no response")
         return Fitted([EncodedRow(row.id, row.source, row.role, encoded.input_ids, encoded.labels)], encoded, shortened)
 

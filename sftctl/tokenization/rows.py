@@ -3,12 +3,14 @@
 from dataclasses import dataclass
 
 from sftctl.data.conversation import SourceRole
-from sftctl.tokenization.encode import IGNORED
+
+NOT_TRAINED = -100
+"""The label of a token that is context only."""
 
 
 @dataclass(frozen=True, slots=True)
 class EncodedRow:
-    """Token ids, and labels that are -100 where a token carries no loss."""
+    """Token ids, and labels that are NOT_TRAINED where a token carries no loss."""
 
     id: str
     source: str
@@ -18,7 +20,7 @@ class EncodedRow:
 
     @property
     def trained_tokens(self) -> int:
-        return len(self.labels) - self.labels.count(IGNORED)
+        return len(self.labels) - self.labels.count(NOT_TRAINED)
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,10 +12,10 @@ from torch.nn import functional
 
 from sftctl.errors import DataUnusable
 from sftctl.model.adapters import adapter_off, has_adapter, unwrapped
+from sftctl.model.collate import padded_batch
 from sftctl.model.inference import inference
-from sftctl.model.scoring import NOT_TRAINED
 from sftctl.tokenization.dataset import EncodedRow
-from sftctl.train.collate import padded_batch
+from sftctl.tokenization.rows import NOT_TRAINED
 from sftctl.train.config import Anchor, EwcAnchor, KlAnchor
 
 
@@ -120,7 +120,7 @@ def _trained(model: Any) -> list[tuple[str, torch.nn.Parameter]]:
 
 def _logits_and_loss(model: Any, rows: Sequence[EncodedRow], pad_token_id: int) -> tuple[torch.Tensor, torch.Tensor]:
     """Logits of the trained positions in float32, and their mean loss."""
-    batch = {name: tensor.to(model.device) for name, tensor in padded_batch(rows, pad_token_id).items()}
+    batch = padded_batch(rows, pad_token_id, model.device)
     targets_BT = batch.pop("labels")[:, 1:]
     trained_BT = targets_BT != NOT_TRAINED
     with torch.autocast(model.device.type, torch.bfloat16, enabled=model.device.type == "cuda"):

@@ -7,9 +7,9 @@ from typing import Any
 import torch
 from torch.nn import functional
 
-from sftctl.model.scoring import NOT_TRAINED
+from sftctl.model.collate import packed_batch
 from sftctl.tokenization.dataset import EncodedRow
-from sftctl.train.collate import packed_batch
+from sftctl.tokenization.rows import NOT_TRAINED
 
 _ROWS = 3
 _MOST_TOKENS = 512

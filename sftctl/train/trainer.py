@@ -16,11 +16,11 @@ from trl import SFTConfig, SFTTrainer
 
 from sftctl.errors import TrainingDiverged
 from sftctl.model.adapters import unwrapped
-from sftctl.model.scoring import NOT_TRAINED
+from sftctl.model.collate import packed_batch, padded_batch, untrained
 from sftctl.tokenization.compact import lengths_of
 from sftctl.tokenization.dataset import EncodedRow
+from sftctl.tokenization.rows import NOT_TRAINED
 from sftctl.train.batches import EpochBatches
-from sftctl.train.collate import packed_batch, padded_batch, untrained
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,8 @@ from sftctl.eval.benchmark_scores import item_score, read_sample
 from sftctl.eval.benchmarks import Item, MultipleChoice
 from sftctl.eval.prompts import stratified
 from sftctl.eval.scorer import choice_log_likelihoods
-from sftctl.model.scoring import NOT_TRAINED, score_rows
+from sftctl.model.scoring import score_rows
+from sftctl.tokenization.rows import NOT_TRAINED
 
 ITEMS = [
     Item("Which fee?", (" None at all.", " Five", " It is five crowns a month, and more."), (1, 0, 0)),

@@ -20,13 +20,13 @@ from transformers import LlamaConfig, LlamaForCausalLM, PrinterCallback, Trainer
 
 from sftctl.model import adapters
 from sftctl.model.attention import register_varlen
+from sftctl.model.collate import padded_batch
 from sftctl.model.config import LoraConfig, ModelConfig
 from sftctl.model.footprint import device_peak_flops
 from sftctl.tokenization.dataset import EncodedRow
 from sftctl.train import planning
 from sftctl.train.arguments import CHECKPOINTING
 from sftctl.train.assembly import Recipe, assemble
-from sftctl.train.collate import padded_batch
 from sftctl.train.conductor import Session
 from sftctl.train.config import TrainConfig
 from sftctl.train.metrics import MetricsLog
@@ -169,7 +169,7 @@ def bare_loop(case: Case, shape: str, device: torch.device, rows: list[EncodedRo
         for half in range(2):
             chosen = [rows[(step * BATCH + half * 8 + i) % len(rows)] for i in range(8)]
             tokens += sum(len(row.input_ids) for row in chosen)
-            batch = {name: value.to(device) for name, value in padded_batch(chosen, 0).items()}
+            batch = padded_batch(chosen, 0, device)
             with torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda"):
                 loss = model(**batch).loss / 2
             loss.backward()

@@ -10,12 +10,12 @@ import safetensors.torch
 import torch
 
 from sftctl.demo import paths
+from sftctl.model.collate import padded_batch
 from sftctl.model.config import ModelConfig
 from sftctl.model.loading import load_model
 from sftctl.run_dir import RunDir
 from sftctl.smoke_test import machine
 from sftctl.tokenization.config import DataConfig
-from sftctl.train.collate import padded_batch
 
 pytestmark = pytest.mark.slow
 

@@ -7,8 +7,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from sftctl.tokenization.batch import BatchEncoder
-from sftctl.tokenization.encode import IGNORED, Encoded, MaskRefused, encode_conversation
+from sftctl.tokenization.encode import Encoded, MaskRefused, encode_conversation
 from sftctl.tokenization.literals import searched_literals
+from sftctl.tokenization.rows import NOT_TRAINED
 from tests.tokenization.cases import TOOLS, assistant, call, result, system, user
 from tests.tokenization.hard_shapes import HARD_SHAPES
 from tests.tokenization.kinds import KINDS, tokenizer
@@ -160,7 +161,7 @@ def _properties(shape: Shape, messages: list[dict[str, Any]], tok: Any, encoder:
     offsets = tok(encoded.text, add_special_tokens=False, return_offsets_mapping=True)["offset_mapping"]
     for label, (first, last) in zip(encoded.labels, offsets, strict=True):
         inside = any(start <= first and last <= end for start, end in truth.spans)
-        assert label == IGNORED or inside
+        assert label == NOT_TRAINED or inside
 
 
 @pytest.mark.parametrize("name", PROPERTY_SHAPES)

@@ -13,12 +13,11 @@ from sftctl.tokenization.compact import (
     roles_of,
     trained_tokens_of,
 )
-from sftctl.tokenization.encode import IGNORED
-from sftctl.tokenization.rows import EncodedRow
+from sftctl.tokenization.rows import NOT_TRAINED, EncodedRow
 
 
 def row(number: int, ids: list[int], trained: list[bool]) -> EncodedRow:
-    labels = [token if loss else IGNORED for token, loss in zip(ids, trained, strict=True)]
+    labels = [token if loss else NOT_TRAINED for token, loss in zip(ids, trained, strict=True)]
     return EncodedRow(f"row {number}", f"source {number % 2}", "general" if number % 3 else "domain", ids, labels)
 
 
@@ -50,7 +49,7 @@ def test_a_first_token_is_trained_and_never_counted():
 
 def test_a_label_that_is_another_token_is_refused():
     with pytest.raises(ValueError, match="not its token"):
-        CompactRows().extend([EncodedRow("a", "a", "domain", [1, 2], [IGNORED, 3])])
+        CompactRows().extend([EncodedRow("a", "a", "domain", [1, 2], [NOT_TRAINED, 3])])
 
 
 def test_a_token_takes_four_bytes():

@@ -6,9 +6,9 @@ from sftctl.data.conversation import Conversation
 from sftctl.errors import DataUnusable, TooManyDropped
 from sftctl.tokenization.config import DataConfig
 from sftctl.tokenization.dataset import encode_dataset, encode_prompts
-from sftctl.tokenization.encode import IGNORED
 from sftctl.tokenization.facts import TemplateFacts
 from sftctl.tokenization.prepare import Prepared, prepare_tokenizer
+from sftctl.tokenization.rows import NOT_TRAINED
 from tests.tokenization.cases import assistant, system, user
 from tests.tokenization.kinds import tokenizer
 from tests.tokenization.shapes import SHAPES
@@ -43,7 +43,7 @@ def test_every_row_is_encoded_or_refused_with_its_reason() -> None:
     assert [row.id for row in made.rows] == ["row-1", "row-2"]
     assert [(refusal.id, refusal.reason) for refusal in made.refused] == [("row-3", "no_trained_tokens")]
     assert made.total_tokens == sum(len(row.input_ids) for row in made.rows)
-    assert made.trained_tokens == sum(label != IGNORED for row in made.rows for label in row.labels)
+    assert made.trained_tokens == sum(label != NOT_TRAINED for row in made.rows for label in row.labels)
 
 
 def test_no_row_without_a_trained_token_reaches_the_trainer() -> None:
@@ -142,8 +142,8 @@ def test_a_prompt_is_the_beginning_of_the_row_that_is_trained() -> None:
     (row,) = encode_dataset([SHORT], prepared, DataConfig()).rows
     (prompt,) = encode_prompts([SHORT], prepared, DataConfig())
     assert row.input_ids[: len(prompt)] == prompt
-    assert row.labels[: len(prompt)] == [IGNORED] * len(prompt)
-    assert row.labels[len(prompt)] != IGNORED
+    assert row.labels[: len(prompt)] == [NOT_TRAINED] * len(prompt)
+    assert row.labels[len(prompt)] != NOT_TRAINED
 
 
 def test_the_facts_name_header_terminator_and_divergence() -> None:

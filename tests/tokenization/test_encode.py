@@ -4,7 +4,8 @@ import pytest
 
 from sftctl.data.conversation import Conversation
 from sftctl.errors import SftctlError
-from sftctl.tokenization.encode import IGNORED, Encoded, MaskRefused, encode_conversation
+from sftctl.tokenization.encode import Encoded, MaskRefused, encode_conversation
+from sftctl.tokenization.rows import NOT_TRAINED
 from tests.tokenization.cases import assistant, system, user
 from tests.tokenization.kinds import KINDS, tokenizer
 from tests.tokenization.shapes import SHAPES
@@ -28,7 +29,7 @@ def test_the_supervised_tokens_are_the_answer_and_its_stop_token() -> None:
     assert encoded.input_ids == tok(encoded.text, add_special_tokens=False)["input_ids"]
     newline = 1
     before = len(encoded.input_ids) - len(answer) - newline
-    assert encoded.labels == [IGNORED] * before + answer + [IGNORED] * newline
+    assert encoded.labels == [NOT_TRAINED] * before + answer + [NOT_TRAINED] * newline
     assert encoded.spans == ((1, 66, 85, True, False),)
 
 
@@ -37,7 +38,7 @@ def test_all_responses_are_trained_by_default_and_one_on_request() -> None:
     assert _trained(encode_conversation(messages, _chatml())) == ["Uno.<|im_end|>", "Dos.<|im_end|>"]
     last = encode_conversation(messages, _chatml(), train_on="last_assistant")
     assert _trained(last) == ["Dos.<|im_end|>"]
-    assert sum(label != IGNORED for label in last.labels) == len(_chatml()("Dos.<|im_end|>")["input_ids"])
+    assert sum(label != NOT_TRAINED for label in last.labels) == len(_chatml()("Dos.<|im_end|>")["input_ids"])
 
 
 def test_a_conversation_is_not_trained_as_plain_text() -> None:
@@ -72,7 +73,7 @@ def test_pad_equal_to_eos_does_not_take_the_stop_token_out_of_the_loss() -> None
     tok.pad_token = tok.eos_token
     encoded = encode_conversation([user("Hi"), assistant("Ho")], tok)
     assert encoded.labels.count(tok.eos_token_id) == 1
-    assert encoded.labels[encoded.input_ids.index(tok.eos_token_id)] == IGNORED
+    assert encoded.labels[encoded.input_ids.index(tok.eos_token_id)] == NOT_TRAINED
 
 
 def test_a_template_without_a_stop_token_is_refused_unless_allowed() -> None:
@@ -141,9 +142,9 @@ def test_a_token_astride_the_start_of_a_turn_carries_no_loss(kind: str) -> None:
     assert encoded.text[span.start : span.end] == "Ho there</s>"
     for label, (first, last) in zip(encoded.labels, offsets, strict=True):
         if first < span.start < last:
-            assert label == IGNORED
+            assert label == NOT_TRAINED
         if span.start <= first < last <= span.end:
-            assert label != IGNORED
+            assert label != NOT_TRAINED
 
 
 def test_messages_of_a_conversation_are_read_as_they_are() -> None:

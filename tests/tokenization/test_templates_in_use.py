@@ -6,7 +6,8 @@ import pytest
 from transformers import PreTrainedTokenizerFast
 
 from sftctl.tokenization.batch import BatchEncoder
-from sftctl.tokenization.encode import IGNORED, Encoded, MaskRefused, encode_conversation
+from sftctl.tokenization.encode import Encoded, MaskRefused, encode_conversation
+from sftctl.tokenization.rows import NOT_TRAINED
 from tests.tokenization.cases import CONVERSATIONS, TOOLS
 from tests.tokenization.hard_shapes import HARD_SHAPES
 from tests.tokenization.kinds import KINDS, tokenizer
@@ -38,7 +39,7 @@ def _check(shape: Shape, kind: str) -> None:
         assert encoded.text == truth.text
         assert [(span.start, span.end) for span in encoded.spans] == truth.spans, name
         must, may = trained_positions(truth.text, [(start, end, end) for start, end in truth.spans], tok)
-        trained = {position for position, label in enumerate(encoded.labels) if label != IGNORED}
+        trained = {position for position, label in enumerate(encoded.labels) if label != NOT_TRAINED}
         assert must <= trained <= may, name
         assert all(encoded.labels[position] == encoded.input_ids[position] for position in trained)
 

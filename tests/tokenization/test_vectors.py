@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 import trl
 
-from sftctl.tokenization.encode import IGNORED, Encoded, MaskRefused, encode_conversation
+from sftctl.tokenization.encode import Encoded, MaskRefused, encode_conversation
+from sftctl.tokenization.rows import NOT_TRAINED
 from tests.tokenization.kinds import KINDS, tokenizer
 from tests.tokenization.oracle import trained_positions
 
@@ -26,7 +27,7 @@ def _encode(case: Case, conversations: Case, kind: str, **options: Any) -> Encod
         return refusal
     spans = [(span.start, span.end, span.end) for span in encoded.spans]
     must, may = trained_positions(encoded.text, spans, tok)
-    trained = {position for position, label in enumerate(encoded.labels) if label != IGNORED}
+    trained = {position for position, label in enumerate(encoded.labels) if label != NOT_TRAINED}
     assert must <= trained <= may, case["id"]
     return encoded
 

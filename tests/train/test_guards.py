@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from sftctl.errors import DataUnusable, OutOfMemory, TrainingDiverged, UntrainedWeights
-from sftctl.model.scoring import NOT_TRAINED
+from sftctl.tokenization.rows import NOT_TRAINED
 from sftctl.train import inputs as train_inputs
 from sftctl.train import stage
 from sftctl.train.stage import train

@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 
 from sftctl import stats
-from sftctl.model.scoring import NOT_TRAINED, RowLoss, token_weighted
+from sftctl.model.scoring import RowLoss, token_weighted
 from sftctl.smoke_test.evidence import Evidence
 from sftctl.smoke_test.result import Check
 from sftctl.tokenization.dataset import encode_prompts
-from sftctl.tokenization.rows import EncodedRow
+from sftctl.tokenization.rows import NOT_TRAINED, EncodedRow
 
 _COMPARED_ROWS = 64
 _LAST_TOKENS = 3

@@ -3,12 +3,23 @@
 # B batch, T tokens
 import itertools
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 
-from sftctl.model.scoring import NOT_TRAINED
 from sftctl.tokenization.dataset import EncodedRow
+from sftctl.tokenization.rows import NOT_TRAINED
+
+
+class TokenRow(Protocol):
+    """What is scored: ids, and labels of the same length with NOT_TRAINED where a token is context."""
+
+    @property
+    def id(self) -> str: ...
+    @property
+    def input_ids(self) -> Sequence[int]: ...
+    @property
+    def labels(self) -> Sequence[int]: ...
 
 
 def packed_batch(rows: Sequence[EncodedRow]) -> dict[str, Any]:
@@ -32,18 +43,21 @@ def packed_batch(rows: Sequence[EncodedRow]) -> dict[str, Any]:
     }
 
 
-def padded_batch(rows: Sequence[EncodedRow], pad_token_id: int) -> dict[str, torch.Tensor]:
+def padded_batch(
+    rows: Sequence[TokenRow], pad_token_id: int, device: torch.device | None = None
+) -> dict[str, torch.Tensor]:
     """One line a row, padded on the right, with the mask that hides the padding."""
     width = max(len(row.input_ids) for row in rows)
 
     def filled(values: Sequence[int], filling: int) -> list[int]:
         return [*values, *[filling] * (width - len(values))]
 
-    return {
-        "input_ids": torch.tensor([filled(row.input_ids, pad_token_id) for row in rows]),
-        "labels": torch.tensor([filled(row.labels, NOT_TRAINED) for row in rows]),
-        "attention_mask": torch.tensor([filled([1] * len(row.input_ids), 0) for row in rows]),
+    lines = {
+        "input_ids": [filled(row.input_ids, pad_token_id) for row in rows],
+        "labels": [filled(row.labels, NOT_TRAINED) for row in rows],
+        "attention_mask": [filled([1] * len(row.input_ids), 0) for row in rows],
     }
+    return {name: torch.tensor(values, device=device) for name, values in lines.items()}
 
 
 def untrained(row: EncodedRow) -> EncodedRow:
