@@ -131,6 +131,8 @@ def _read(argument: str) -> tuple[str, str]:
     try:
         return argument, path.read_text(encoding="utf-8-sig")
     except FileNotFoundError as error:
+        if argument.startswith(demo.PREFIX):
+            raise UsageError(f"{argument}: no such recipe. The one that is built in is {BUILTIN_DEMO}.") from error
         like = nearest(path.name, [each.name for each in path.parent.glob("*.y*ml")])
         meant = f" Did you mean {path.with_name(like)}?" if like else ""
         raise UsageError(

@@ -90,7 +90,9 @@ def _problem(key: str, named: str, stages: Sequence[Stage], run_folder: Path) ->
     read_by = FILE_KEYS.get(key) or DATA_KEYS.get(key) or MODEL_KEYS.get(key) or ()
     if not set(read_by) & set(stages) or named in _WORDS.get(key, ()) or named == "-":
         return None
-    path = Path(demo.resolve(named))
+    if named.lower().startswith(demo.PREFIX):
+        return _builtin_problem(key, named)
+    path = Path(named)
     path = path.expanduser() if key in MODEL_KEYS else path
     try:
         if path.exists() or path.absolute().is_relative_to(run_folder.absolute()) or _on_the_hub(key, named):
@@ -99,6 +101,16 @@ def _problem(key: str, named: str, stages: Sequence[Stage], run_folder: Path) ->
         return f"`{key}`: there is no {kind} {named}" + (_unread(named) or _suggestion(path))
     except OSError as error:
         return f"`{key}`: {named} cannot be looked up ({error.strerror})"
+
+
+def _builtin_problem(key: str, named: str) -> str | None:
+    kind, known = ("model", [demo.MODEL]) if key in MODEL_KEYS else ("file", demo.data_names())
+    if named in known:
+        return None
+    close = nearest(named[len(demo.PREFIX) :], [name.removeprefix(demo.PREFIX) for name in known])
+    return f"`{key}`: there is no built-in {kind} {named}; " + (
+        f"did you mean {demo.PREFIX}{close}?" if close else f"there is {', '.join(known)}"
+    )
 
 
 def _on_the_hub(key: str, named: str) -> bool:

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from sftctl.errors import RecipeError
+from sftctl.errors import RecipeError, UsageError
 from sftctl.recipe import Recipe, load_recipe
 from sftctl.recipe_files import DATA_KEYS, FILE_KEYS, MODEL_KEYS, require_files
 
@@ -129,3 +129,31 @@ def test_a_folder_that_may_not_be_looked_into_is_named(folder, monkeypatch):
     assert refusal("curate.sources.0.path=locked/rows.jsonl") == (
         "`curate.sources.path`: locked/rows.jsonl cannot be looked up (Permission denied)"
     )
+
+
+@pytest.mark.parametrize(
+    ("override", "place", "told"),
+    [
+        ("model.path=builtin:tinny", "1:12", "`model.path`: there is no built-in model builtin:tinny; {tiny}"),
+        ("model.path=Builtin:tiny", "1:12", "`model.path`: there is no built-in model Builtin:tiny; {tiny}"),
+        ("model.path=builtin:llama", "1:12", "`model.path`: there is no built-in model builtin:llama; there is {only}"),
+        (
+            "curate.sources.0.path=builtin:demo/domian.jsonl",
+            "1:23",
+            "`curate.sources.path`: there is no built-in file builtin:demo/domian.jsonl; "
+            "did you mean builtin:demo/domain.jsonl?",
+        ),
+    ],
+)
+def test_a_mistyped_built_in_is_told_at_its_place_with_the_nearest(folder, override, place, told):
+    with pytest.raises(RecipeError) as raised:
+        require_files(load_recipe("recipe.yaml", [override]), ("curate",), folder / "runs/desk")
+    expected = told.format(tiny="did you mean builtin:tiny?", only="builtin:tiny")
+    assert f"command line:{place}: {expected}\n" in str(raised.value)
+
+
+def test_a_mistyped_built_in_recipe_names_the_one_there_is(folder):
+    with pytest.raises(
+        UsageError, match=r"^builtin:dmeo: no such recipe\. The one that is built in is builtin:demo\.$"
+    ):
+        load_recipe("builtin:dmeo")

@@ -26,6 +26,11 @@ def data_folder() -> Path:
     return FOLDER / "data"
 
 
+def data_names() -> list[str]:
+    """Every built-in data file by the name that a recipe uses."""
+    return sorted(DATA_PREFIX + item.name for item in data_folder().iterdir())
+
+
 def resolve(named: str | Path) -> str:
     """The real path behind a `builtin:` name; any other path is returned as it is."""
     path = str(named)
@@ -35,9 +40,7 @@ def resolve(named: str | Path) -> str:
         return str(model_folder())
     if path == RECIPE:
         return str(recipe_path())
-    file = path.removeprefix(DATA_PREFIX)
-    names = sorted(item.name for item in data_folder().iterdir())
-    if path.startswith(DATA_PREFIX) and file in names:
-        return str(data_folder() / file)
-    known = ", ".join([MODEL, RECIPE, *(DATA_PREFIX + name for name in names)])
+    if path in data_names():
+        return str(data_folder() / path.removeprefix(DATA_PREFIX))
+    known = ", ".join([MODEL, RECIPE, *data_names()])
     raise UsageError(f"{path}: there is no such built-in. Name one of {known}.")
