@@ -1,5 +1,6 @@
 """Files that a recipe names must be there, and hold what it says: what is not so is told at its line of the recipe."""
 
+import os
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -93,12 +94,12 @@ def _problem(key: str, named: str, stages: Sequence[Stage], run_folder: Path) ->
     if named.lower().startswith(demo.PREFIX):
         return _builtin_problem(key, named)
     path = Path(named)
-    path = path.expanduser() if key in MODEL_KEYS else path
+    path = Path(os.path.expanduser(named)) if key in MODEL_KEYS else path
     try:
         if path.exists() or path.absolute().is_relative_to(run_folder.absolute()) or _on_the_hub(key, named):
             return None
         kind = "folder" if key in MODEL_KEYS else "file"
-        return f"`{key}`: there is no {kind} {named}" + (_unread(named) or _suggestion(path))
+        return f"`{key}`: there is no {kind} {named}" + (_unread(key, named) or _suggestion(path))
     except OSError as error:
         return f"`{key}`: {named} cannot be looked up ({error.strerror})"
 
@@ -120,10 +121,13 @@ def _on_the_hub(key: str, named: str) -> bool:
     return key in MODEL_KEYS and bool(_HUB_MODEL.fullmatch(named)) and not ("/" in named and _like(Path(named)))
 
 
-def _unread(named: str) -> str:
+def _unread(key: str, named: str) -> str:
     """How to write what a shell, a browser or a hub client would understand, and a reader of files does not."""
-    if named.startswith("~"):
-        return f": `~` is not expanded here; write {Path(named).expanduser()}"
+    home, rest = os.path.expanduser(named.partition("/")[0]), named.partition("/")[2]
+    if named.startswith("~") and home.startswith("~"):
+        return f": no home folder of {home} is known; write the path out"
+    if named.startswith("~") and key not in MODEL_KEYS:
+        return f": `~` is not expanded here; write {Path(home, rest)}"
     if "://" in named:
         return ": addresses are not read; download it, or name a data set as owner/name"
     if re.search(r"[*?]", named):

@@ -157,3 +157,22 @@ def test_a_mistyped_built_in_recipe_names_the_one_there_is(folder):
         UsageError, match=r"^builtin:dmeo: no such recipe\. The one that is built in is builtin:demo\.$"
     ):
         load_recipe("builtin:dmeo")
+
+
+@pytest.mark.parametrize("key", ["model.path", "curate.sources.0.path"])
+def test_the_home_of_nobody_is_told_as_such(folder, key):
+    with pytest.raises(
+        RecipeError, match=r"there is no (folder|file) ~nobody-here/x: no home folder of ~nobody-here is"
+    ):
+        require_files(load_recipe("recipe.yaml", [f"{key}=~nobody-here/x"]), ("curate",), folder / "runs/desk")
+
+
+def test_a_home_folder_is_expanded_for_a_model_alone(folder, monkeypatch):
+    monkeypatch.setenv("HOME", str(folder))
+    overrides = ["model.path=~/models/tuned2", "curate.sources.0.path=~/rows.jsonl"]
+    with pytest.raises(RecipeError) as raised:
+        require_files(load_recipe("recipe.yaml", overrides), ("curate",), folder / "runs/desk")
+    assert "model.path" not in str(raised.value)
+    assert f"`~` is not expanded here; write {folder}/rows.jsonl\n" in str(raised.value)
+    with pytest.raises(RecipeError, match=r"there is no folder ~/models/tuned; did you mean .*/models/tuned2\?"):
+        require_files(load_recipe("recipe.yaml", ["model.path=~/models/tuned"]), ("curate",), folder / "runs/desk")

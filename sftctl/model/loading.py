@@ -1,6 +1,7 @@
 """A model or tokenizer from a folder, the hub or the package, on the right device and in the right precision."""
 
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -32,7 +33,7 @@ def resolve_path(path: str) -> str:
     """What transformers can open: `builtin:tiny` becomes its folder; a local folder that is absent is a UsageError."""
     if path.startswith(paths.PREFIX):
         return paths.resolve(path)
-    local = Path(path).expanduser()
+    local = Path(os.path.expanduser(path))  # Path.expanduser raises RuntimeError for the home of nobody
     if local.is_dir():
         return str(local)
     if path.startswith((".", "/", "~")):

@@ -33,6 +33,8 @@ def test_the_builtin_name_becomes_a_folder():
 def test_an_absent_folder_is_named():
     with pytest.raises(UsageError, match=r"no folder \./nowhere"):
         load_tokenizer(ModelConfig(path="./nowhere"))
+    with pytest.raises(UsageError, match=r"no folder ~nobody-here/model"):
+        load_tokenizer(ModelConfig(path="~nobody-here/model"))
 
 
 def test_a_hub_id_that_is_not_cached_is_an_environment_problem_when_offline(monkeypatch):
