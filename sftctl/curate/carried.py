@@ -32,7 +32,8 @@ def carry_held_out(rows: Sequence[Conversation], config: HoldOutConfig, earlier:
     kept = list(read_conversations(path))
     position = {content_key(row): i for i, row in enumerate(rows)}
     places = [position.get(content_key(row)) for row in kept]
-    console.say(f"held out: {len(kept):,} rows stay as {path} has them")
+    where = "curate.hold_out.frozen names" if config.frozen else "an earlier run held out"
+    console.say(f"held out: the {len(kept):,} rows that {where}")
     return Carried(
         {place: row for place, row in zip(places, kept, strict=True) if place is not None},
         [row for place, row in zip(places, kept, strict=True) if place is None],

@@ -149,7 +149,7 @@ def _head(rows: Iterator[AnyRow]) -> list[AnyRow]:
 def _announce(source: Source, shape: Format, sample: Sequence[Mapping[str, Any]]) -> Detected:
     automatic = source.format == "auto" and not source.fields
     columns = tuple(name for name in shape.column_of.values() if any(name in row for row in sample))
-    console.say(f"{source.name}: {source.path} is read as {shape.type} ({', '.join(columns)})")
+    console.say(f"{source.name} is read as {shape.type} ({', '.join(columns)})")
     return Detected(source.name, shape.type, columns, automatic)
 
 

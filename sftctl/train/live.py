@@ -10,8 +10,8 @@ from sftctl.train.result import Plan
 from sftctl.units import cost_usd, data_size, dollars
 
 _SECONDS_BETWEEN_LINES = 20.0
-_COLUMNS = ("step", "loss", "held-out", "rate", "tokens/s", "fill", "memory", "left", "cost")
-_WIDTHS = (11, 8, 9, 9, 9, 6, 10, 9, 8)
+_COLUMNS = ("step", "loss", "held-out", "rate", "tokens/s", "memory", "left", "cost")
+_WIDTHS = (11, 8, 9, 9, 9, 10, 9, 8)
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,6 @@ def cells(
         held_out,
         f"{now.learning_rate:.1e}",
         f"{now.tokens_per_second:,.0f}",
-        f"{plan.fill:.0%}",
         data_size(memory.growth_bytes()) if memory is not None else "-",
         f"{int(left // 3600)}:{int(left % 3600 // 60):02}:{int(left % 60):02}",
         dollars(cost) if cost is not None else "-",
