@@ -10,4 +10,4 @@ def loses_to_reference(result: JudgeResult | None) -> str | None:
     rate = result.win_rate.rate
     if rate.high is None or rate.high >= 0.5:
         return None
-    return f"judge: win rate {rate.value:.2f} against the reference (95 % {rate.low:.2f} to {rate.high:.2f})"
+    return f"judge: win rate {rate.value:.2f} against the reference (95 %: {rate.low:.2f} to {rate.high:.2f})"

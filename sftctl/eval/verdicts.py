@@ -140,7 +140,7 @@ def _rate_gate(figure: BehaviourFigure, rate: Rate, limit: float, *, at_most: bo
         verdict = "fail" if refuted or strict else "investigate"
     key, word = ("max_rate", "at most") if at_most else ("min_rate", "at least")
     name = f"{figure.id}: {word} {percent(limit)}"
-    message = f"{percent(rate.value)} of {rate.rows} answers ({percent(low)} to {percent(high)})"
+    message = f"{percent(rate.value)} of {rate.rows} answers (95 %: {percent(low)} to {percent(high)})"
     return Gate(
         name=name, section="behaviour", subject=figure.id, limits={key: limit}, verdict=verdict, message=message
     )
@@ -225,7 +225,7 @@ def _change(difference: Difference, digits: int) -> str:
     value = f"{difference.value:+.{digits}f}"
     if low is None or high is None:
         return f"{value} (too few for an interval)"
-    return f"{value} (95 % {low:+.{digits}f} to {high:+.{digits}f})"
+    return f"{value} (95 %: {low:+.{digits}f} to {high:+.{digits}f})"
 
 
 def _negative(bound: float | None) -> float | None:

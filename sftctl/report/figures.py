@@ -1,6 +1,7 @@
 """How figures are written for people: the same words in the page, the markdown and the tiles."""
 
 import json
+from collections.abc import Callable
 from typing import Any
 
 from sftctl.eval.result import Bounds, Difference
@@ -31,18 +32,22 @@ def signed(value: float, digits: int | None) -> str:
     return "0" if value == 0 else written.replace("-", "−")
 
 
-def interval(bounds: Bounds | None, digits: int, scale: float = 1.0) -> str:
-    """`[low, high]`, or nothing where there were too few items for one."""
+def interval(bounds: Bounds | None, write: Callable[[float], str], said: str = "95 %: ") -> str:
+    """`(95 %: low to high)`, or nothing where there were too few items for one.
+
+    `said` is empty in a column that says at its head how sure the interval is.
+    """
     if bounds is None or bounds.low is None or bounds.high is None:
         return ""
-    return f"[{figure(bounds.low * scale, digits)}, {figure(bounds.high * scale, digits)}]"
+    return f"({said}{write(bounds.low)} to {write(bounds.high)})"
 
 
-def with_interval(difference: Difference | None, digits: int) -> str:
+def with_interval(difference: Difference | None, digits: int, said: str = "95 %: ") -> str:
     """A difference and its 95 % interval."""
     if difference is None:
         return "–"
-    return f"{signed(difference.value, digits)} {interval(difference.interval, digits)}".rstrip()
+    ends = interval(difference.interval, lambda end: figure(end, digits), said)
+    return f"{signed(difference.value, digits)} {ends}".rstrip()
 
 
 def share(value: float | None) -> str:
@@ -51,8 +56,8 @@ def share(value: float | None) -> str:
 
 
 def share_interval(bounds: Bounds | None) -> str:
-    """An interval of a share, in percent."""
-    return interval(bounds, 1, 100)
+    """An interval of a share, in a column that says at its head how sure it is."""
+    return interval(bounds, share, said="")
 
 
 def thousands(count: int) -> str:

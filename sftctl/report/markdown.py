@@ -28,7 +28,8 @@ def markdown(results: Results, name: str) -> str:
         lines += ["", "| held-out loss | base | tuned | difference (95 %) |", "|---|---|---|---|"]
     for loss in result.losses:
         base, tuned = figures.figure(loss.base, 3), figures.figure(loss.tuned, 3)
-        lines.append(f"| {_cell(loss.group)} | {base} | {tuned} | {figures.with_interval(loss.difference, 3)} |")
+        difference = figures.with_interval(loss.difference, 3, said="")
+        lines.append(f"| {_cell(loss.group)} | {base} | {tuned} | {difference} |")
     lines += _judge(result.judge) if result.judge is not None else []
     lines += _arena(result.arena) if result.arena is not None else []
     lines += ["", f"**Next:** {_cell(result.next_step.advice)}", ""]

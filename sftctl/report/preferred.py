@@ -42,7 +42,7 @@ def judge_facts(judge: JudgeResult | None) -> list[tuple[str, str]]:
             "win rate",
             f"{_share(rate.rate)} on {rate.rate.items} prompts: {rate.won} won, {rate.even} even, {rate.lost} lost",
         ),
-        ("at equal length", f"{_share(fair)} (approximate)"),
+        ("at equal length", f"{_share(fair)}, approximate"),
         ("exact sign test", f"p = {rate.sign_test_p:.2g}"),
         ("position bias", f"{figures.signed(trust.position_bias, 2)} (1 always names the first, −1 the second)"),
         ("same winner in both orders", figures.share(trust.swap_consistency)),
@@ -111,9 +111,8 @@ def arena_facts(arena: ArenaResult | None) -> list[tuple[str, str]]:
 
 def _share(rate: Estimate) -> str:
     """A share with its interval, in percent."""
-    if rate.low is None or rate.high is None:
-        return f"{figures.share(rate.value)} (too few for an interval)"
-    return f"{figures.share(rate.value)} [{figures.share(rate.low)} to {figures.share(rate.high)}]"
+    bounds = figures.interval(Bounds(low=rate.low, high=rate.high), figures.share)
+    return f"{figures.share(rate.value)} {bounds or '(too few for an interval)'}"
 
 
 def grade_difference(grades: Grades) -> str:
@@ -121,4 +120,5 @@ def grade_difference(grades: Grades) -> str:
     found = grades.difference
     if found is None:
         return "–"
-    return f"{figures.signed(found.value, 2)} {figures.interval(Bounds(low=found.low, high=found.high), 2)}".rstrip()
+    ends = figures.interval(Bounds(low=found.low, high=found.high), lambda end: figures.figure(end, 2), said="")
+    return f"{figures.signed(found.value, 2)} {ends}".rstrip()

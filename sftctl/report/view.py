@@ -104,7 +104,7 @@ def _eval_tiles(result: EvalResult | None) -> Iterator[Tile]:
         gates = [gate.verdict for gate in result.gates if (gate.section, gate.subject) == ("behaviour", behaviour.id)]
         base = figures.share(behaviour.base.value) if behaviour.base else ""
         after = figures.share(behaviour.tuned.value)
-        note = f"{behaviour.tuned.rows} answers {figures.share_interval(behaviour.tuned.interval)}"
+        note = f"{behaviour.tuned.rows} answers {figures.interval(behaviour.tuned.interval, figures.share)}".rstrip()
         yield Tile(behaviour.id.replace("-", " "), base, after, note, figures.tone(worst(gates)) if gates else "")
     for loss in result.losses:
         if loss.kind == "role":

@@ -208,7 +208,7 @@ def evaluated() -> EvalResult:
                 subject="no-apology",
                 limits={"max_rate": 0.02},
                 verdict="pass",
-                message=f"0 % of 200 answers {HOSTILE}",
+                message=f"0 % of 200 answers (95 %: 0 % to 1.9 %) {HOSTILE}",
             ),
             Gate(
                 name="mmlu",
@@ -216,7 +216,7 @@ def evaluated() -> EvalResult:
                 subject="mmlu",
                 limits={"investigate_points": 1.5, "fail_points": 4},
                 verdict="pass",
-                message="-0.66 (95 % -1.23 to -0.10)",
+                message="-0.66 (95 %: -1.23 to -0.10)",
             ),
         ),
         next_step=NextStep(action="good_enough", advice="Ship it.", evidence=("every gate passed",)),

@@ -47,6 +47,19 @@ def test_the_benchmark_plot_has_the_recipes_own_lines(report):
     assert "investigated from 1.5 points and fails from 4." in plot
 
 
+def test_every_interval_is_written_as_low_to_high(report):
+    text = re.sub(
+        r"<svg.*?</svg>|<pre.*?</pre>|<style>.*?</style>|<script>.*?</script>",
+        "",
+        report.read_text(encoding="utf-8"),
+        flags=re.DOTALL,
+    )
+    assert re.findall(r"\[[−\d][^\]]*\]|±|\d\.\.\d", text) == []
+    assert {"−2.500 (−2.600 to −2.400)", "0 % (0 % to 1.9 %)", "200 answers (95 %: 0 % to 1.9 %)"} <= set(
+        re.findall(r">([^<>]* to [^<>]*)<", text)
+    )
+
+
 def test_repairs_flags_and_repeated_rows_are_told_in_a_line_each(report):
     text = report.read_text(encoding="utf-8")
     assert re.findall(r"<p>(.*)</p>", text[text.index("<h2>Data</h2>") :])[1:4] == [

@@ -70,13 +70,13 @@ def _page(tmp_path, **found):
 def test_judge_and_arena_are_on_the_page_with_their_intervals_and_doubts(tmp_path):
     page = _page(tmp_path, judge=JUDGE, arena=ARENA)
     for said in (
-        "70 % [58 % to 81 %] on 40 prompts: 24 won, 8 even, 8 lost",
-        "61 % [49 % to 72 %] (approximate)",
+        "70 % (95 %: 58 % to 81 %) on 40 prompts: 24 won, 8 even, 8 lost",
+        "61 % (95 %: 49 % to 72 %), approximate",
         "fooled 4 of 10 times",
         "injected command: 4 of 10 verdicts fell for it",
         "75 % of 12 prompts, kappa 0.50; people with each other 80 %, kappa 0.60",
         "$0.12: 50,000 tokens read, 9,000 written, 20 replies known from before",
-        "+0.75 [0.10, 1.40]",
+        "+0.75 (0.10 to 1.40)",
         "5 % (1 refused, 3 interrupted by a kill and not sent again)",
         "20 replies known from before, 4 interrupted and counted in full",
         "tuned beats an average model",

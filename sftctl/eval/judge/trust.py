@@ -61,7 +61,7 @@ def gate_of(config: JudgeConfig, result: JudgeResult) -> tuple[VerdictName, str]
 def rate_gate(rate: Estimate, limit: float, against: str) -> tuple[VerdictName, str]:
     """A pass needs the whole interval above the limit, a fail has it below; on few prompts a pass is a weak one."""
     low, high = (0.0 if rate.low is None else rate.low), (1.0 if rate.high is None else rate.high)
-    said = f"win rate {rate.value:.3f} (95 % {low:.3f} to {high:.3f}) against {against} on {rate.items} prompts"
+    said = f"win rate {rate.value:.3f} (95 %: {low:.3f} to {high:.3f}) against {against} on {rate.items} prompts"
     if low > limit:
         return "pass" if rate.items >= FEW_PROMPTS else "weak pass", f"{said}, above {limit:g}"
     return ("fail", f"{said}, below {limit:g}") if high < limit else ("inconclusive", f"{said}, {limit:g} is within")

@@ -61,6 +61,6 @@ def _per_token(losses: Sequence[RowLoss]) -> list[float]:
 def _changed(before: Sequence[RowLoss], after: Sequence[RowLoss], change: stats.Paired) -> str:
     return (
         f"{token_weighted(before):.3f} to {token_weighted(after):.3f} nats per token on {len(before)} rows; "
-        f"mean change a row {change.difference:+.3f}, "
-        f"95 % within {change.interval.low:+.3f} and {change.interval.high:+.3f}"
+        f"mean change a row {change.difference:+.3f} "
+        f"(95 %: {change.interval.low:+.3f} to {change.interval.high:+.3f})"
     )

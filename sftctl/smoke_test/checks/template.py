@@ -88,8 +88,8 @@ def models_own(evidence: Evidence) -> Check:
     less_sure = stats.paired_difference(_per_token(comparison.own), _per_token(comparison.recipe))
     text = (
         f"the untrained model's own answers have {recipe:.3f} nats per token behind data.chat_template and {own:.3f} "
-        f"behind its own template; difference 95 % within {less_sure.interval.low:+.3f} "
-        f"and {less_sure.interval.high:+.3f}"
+        f"behind its own template; difference {less_sure.difference:+.3f} "
+        f"(95 %: {less_sure.interval.low:+.3f} to {less_sure.interval.high:+.3f})"
     )
     if less_sure.interval.low > _CLEARLY_LESS_SURE_NATS:
         advice = "the model was trained with its own template: remove data.chat_template"
