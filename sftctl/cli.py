@@ -8,7 +8,7 @@ import sys
 import traceback
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Protocol, runtime_checkable
 
 import typer
 
@@ -211,8 +211,13 @@ def main() -> None:
     except SystemExit as ended:
         # A command line that cannot be read never reaches a command; a pipeline that asked for JSON still gets it.
         misuse = ended.__context__
-        if "--json" in sys.argv and isinstance(misuse, _CommandLineError):
-            _print_error("UsageError", ExitCode.USAGE, misuse.format_message())
+        if isinstance(misuse, _CommandLineError):
+            message = misuse.format_message()
+            if hint := _recipe_key_meant(misuse):
+                console.say(hint)
+                message += f"\n{hint}"
+            if "--json" in sys.argv:
+                _print_error("UsageError", ExitCode.USAGE, message)
         raise
     except OSError as error:
         # Only help and the version are written outside a command.
@@ -229,6 +234,17 @@ class _CommandLineError(Protocol):
     """What typer raises for an unknown option, a missing argument, a value out of its range."""
 
     def format_message(self) -> str: ...
+
+
+def _recipe_key_meant(misuse: Any) -> str:
+    """How to give a key of the recipe, where an option that the command does not have was meant for one."""
+    from sftctl.recipe import Recipe
+    from sftctl.recipe_keys import key_hint
+
+    unknown = getattr(misuse, "option_name", None) if hasattr(misuse, "possibilities") else None
+    if unknown is None or "overrides" not in [parameter.name for parameter in misuse.ctx.command.params]:
+        return ""
+    return key_hint(sys.argv, unknown, Recipe, guess=not set(misuse.possibilities or ()) - {"--help"})
 
 
 def _execute(stages: "Sequence[Stage]", recipe: str, overrides: list[str] | None, options: "Options") -> None:

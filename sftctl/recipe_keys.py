@@ -7,7 +7,7 @@ from typing import Annotated, Any, Union, get_args, get_origin
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from sftctl.recipe_errors import Position, Problem, SourceText, nearest
+from sftctl.recipe_errors import Position, Problem, SourceText, initials, nearest
 
 Path = tuple[str | int, ...]
 Locate = Callable[..., tuple[SourceText, Position | None]]
@@ -63,6 +63,33 @@ def all_keys(root: type[BaseModel], prefix: str = "") -> list[str]:
         for model in models:
             found += [key for key in all_keys(model, f"{dotted}.") if key not in found]
     return found
+
+
+def key_hint(arguments: Sequence[str], option: str, root: type[BaseModel], *, guess: bool) -> str:
+    """How to write an unknown option that was meant for a key of the recipe; with `guess`, also one spelt nearly so."""
+    key = _key_meant(option.lstrip("-").replace("-", "_").lower(), root, guess=guess)
+    if key is None or option not in [word.partition("=")[0] for word in arguments]:
+        return ""
+    index = next(place for place, word in enumerate(arguments) if word.partition("=")[0] == option)
+    following = [word for word in arguments[index + 1 : index + 2] if not word.startswith("-")]
+    value = arguments[index].partition("=")[2] or "".join(following) or "VALUE"
+    return f"Keys of the recipe are given without dashes: {key}={value}"
+
+
+def _key_meant(word: str, root: type[BaseModel], *, guess: bool) -> str | None:
+    """The dotted key of that name or those initials; those of list items need a number, and are left out."""
+    known = all_keys(root)
+    keys = [key for key in known if _name(key) in keys_at(root, tuple(key.split(".")[:-1]))]
+    found = [key for key in keys if key.startswith(f"{word}.")]
+    found += [key for key in keys if word in (key, _name(key)) or (len(word) > 1 and word == initials(_name(key)))]
+    if guess and not any(word in (key, _name(key)) for key in known):
+        close = nearest(word, keys if "." in word else [_name(key) for key in keys])
+        found += [key for key in keys if close in (key, _name(key))]
+    return found[0] if found else None
+
+
+def _name(dotted: str) -> str:
+    return dotted.rpartition(".")[2]
 
 
 def _models_within(annotation: Any) -> list[type[BaseModel]]:

@@ -96,6 +96,13 @@ def test_2_for_a_column_that_the_rows_do_not_have_at_its_place_in_the_recipe(fol
     assert "command line:1:25: rows.jsonl is not in the format messages (messages)" in ran.stderr
 
 
+def test_2_for_an_option_that_is_a_key_of_the_recipe_with_how_to_give_it(folder):
+    ran = sftctl("train", "recipe.yaml", "--epochs", "3", "--json", cwd=folder)
+    hint = "Keys of the recipe are given without dashes: train.epochs=3"
+    assert (ran.exit_code, ran.document["error"]["message"]) == (2, f"No such option: --epochs\n{hint}")
+    assert ran.stderr.endswith(f"Error: No such option: --epochs\n{hint}\n")
+
+
 def test_2_for_a_recipe_that_is_not_there_with_a_like_name(folder):
     ran = sftctl("train", "recipe.yml", cwd=folder)
     assert (ran.exit_code, "Did you mean recipe.yaml?" in ran.stderr) == (2, True)
