@@ -142,6 +142,9 @@ class GuardedTrainer(SFTTrainer):  # type: ignore[misc]
         """The losses alone, without telling the callbacks."""
         return self._held_out_loss(self.model)
 
+    def create_model_card(self, *args: Any, **kwargs: Any) -> None:
+        """No card beside a checkpoint: TRL's takes as long as a step of a tiny model; the finished one gets our own."""
+
     def _collate(self, rows: list[EncodedRow]) -> dict[str, Any]:
         if not rows:
             rows = [self._filler]
