@@ -1,5 +1,6 @@
 """What all tests share: goldens, and the folder of real data."""
 
+import gc
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -10,6 +11,15 @@ ROOT = Path(__file__).parents[1]
 
 # Before torch is imported: workers, and the commands that tests start, run one thread each.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+# Modules make a million objects and drop none: no search for garbage while they load, and none among them later.
+gc.disable()
+
+
+def pytest_collection_finish() -> None:
+    gc.collect()
+    gc.freeze()
+    gc.enable()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
