@@ -96,7 +96,7 @@ def prune(folder: Path, keep: int, best_step: int | None) -> None:
 
 
 def clear_staging(folder: Path) -> None:
-    """Forget what an interrupted save left behind."""
+    """Forget what an interrupted save left behind, and the trainer's empty folder after a whole one."""
     shutil.rmtree(folder / STAGING, ignore_errors=True)
 
 

@@ -154,6 +154,8 @@ def _run(assembled: Assembled, start: _Start) -> None:
             trainer.train(resume_from_checkpoint=str(start.checkpoint.path) if start.checkpoint else None)
     finally:
         conductor.flush()
+        if not launch.rank():
+            checkpoints.clear_staging(start.run_dir.checkpoints)
 
 
 def _finished_by_process_0(assembled: Assembled, start: _Start, memory: MemoryMark) -> TrainResult:

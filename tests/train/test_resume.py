@@ -30,6 +30,12 @@ def undisturbed(request, tmp_path_factory):
     return model, run_dir
 
 
+def test_training_leaves_whole_checkpoints_and_nothing_else_beside_them(undisturbed):
+    _, run_dir = undisturbed
+    kept = sorted(path.name for path in run_dir.checkpoints.iterdir())
+    assert kept == [path.name for path in sorted(run_dir.checkpoints.glob("checkpoint-*"))] != []
+
+
 def again(model, run_dir) -> int:
     return finish(start(partial(train, CONFIG, model, DATA, run_dir, 17)))
 
@@ -173,3 +179,21 @@ def test_twenty_kills_at_random_times_end_with_the_same_bits(undisturbed, tmp_pa
         kill_after(work, rng.uniform(0, 1.2 * seconds))
         assert again(model, run_dir) == 0
         assert_same(run_dir, expected)
+
+
+def test_going_on_with_another_number_of_threads_or_processes_is_told(tmp_path, capsys):
+    run_dir = run_with_rows(tmp_path / "run", rows=8, held_out=0, general=0)
+    config = short(epochs=1, batch_size=8, checkpoints_per_epoch=1)
+    train(config, FULL, DATA, run_dir, 17)
+    checkpoint = checkpoints.newest_whole(run_dir.checkpoints)
+    assert checkpoint is not None
+    assert {"processes": "1", "CPU threads": "1"}.items() <= checkpoint.manifest.rounded_by.items()
+    capsys.readouterr()
+    train(config, FULL, DATA, run_dir, 17)
+    assert "was written with" not in capsys.readouterr().err
+    before = checkpoint.manifest.rounded_by | {"processes": "4", "CPU threads": "3"}
+    written = checkpoint.manifest.model_copy(update={"rounded_by": before})
+    (checkpoint.path / checkpoints.MANIFEST).write_text(written.model_dump_json())
+    train(config, FULL, DATA, run_dir, 17)
+    told = " ".join(capsys.readouterr().err.split())
+    assert "checkpoint-1 was written with processes 4 (now 1), CPU threads 3 (now 1). The run goes on, but" in told
