@@ -6,6 +6,7 @@ from pydantic import Field
 
 from sftctl.curate.facts import CorpusFacts
 from sftctl.curate.filters.rule import Rule, responses
+from sftctl.data.apologies import SORRY, WILL_NOT
 from sftctl.data.conversation import Conversation
 from sftctl.pattern import Pattern
 
@@ -51,7 +52,7 @@ _REFUSES = Pattern(
 
 
 class Refusal(Rule):
-    """Answers that open by declining, by apologising, or with what an AI cannot do; both apostrophes are read."""
+    """Answers that open by declining, by apologising, or with what an AI cannot do; in twelve languages."""
 
     rule: Literal["refusal"] = "refusal"
     max_share: float = Field(
@@ -63,6 +64,10 @@ class Refusal(Rule):
             return None
         for text in responses(conversation):
             start = text[:_START_CHARACTERS].replace("’", "'").lstrip().lower()
-            if any(mark in start for mark in _MARKS) and _REFUSES.search(start):
+            if _in_english(start) or SORRY.open(start) or WILL_NOT.open(start):
                 return "refusal"
         return None
+
+
+def _in_english(start: str) -> bool:
+    return any(mark in start for mark in _MARKS) and _REFUSES.search(start) is not None

@@ -160,6 +160,9 @@ def test_weak_reasons_of_truncation(response, expected):
         "Unfortunately I do not have enough context to answer.",
         "I cannot provide that information.",
         "I apologize, I should not give such advice.",
+        "Es tut mir leid, das weiß ich nicht.",
+        "En tant qu’IA, je n’ai pas d’opinion.",
+        "そのご質問にはお答えできません。",
     ],
 )
 def test_refusals(response):
@@ -172,6 +175,7 @@ def test_refusals(response):
         "I'm sorry to hear that your dog died. Here is what helps.",
         "Yes! As a language model I can certainly show you how.",
         "The captain said he could not have known.",
+        "Leider ist die Filiale geschlossen. Offen ist die App.",
         "No",
     ],
 )
