@@ -1,12 +1,12 @@
 """Other signs of forgetting: divergence from the base, repetition, diversity, collapse of openings, vocabulary."""
 
 import itertools
-import re
 from collections import Counter
 from collections.abc import Callable, Sequence
 
 from sftctl.eval.intervals import bounds_of, compared
 from sftctl.eval.result import Bounds, Sign
+from sftctl.eval.text_metrics import words_of
 
 MAX_KL_NATS = 0.5
 MAX_REPETITION_RISE = 0.1
@@ -18,7 +18,7 @@ MAX_OPENING_RISE = 0.25
 
 def text_signs(base: Sequence[str] | None, tuned: Sequence[str]) -> list[Sign]:
     """Signs that need nothing but the answers. Diversity counts the same number of words on both sides."""
-    sides = [[_words(text) for text in texts] for texts in ([base, tuned] if base is not None else [tuned])]
+    sides = [[words_of(text) for text in texts] for texts in ([base, tuned] if base is not None else [tuned])]
     return [
         _repetition(sides),
         _diversity(sides, "distinct-2", "share of word pairs that differ", _distinct_pairs),
@@ -48,7 +48,7 @@ def repetition(words: Sequence[str]) -> float:
 
 def same_opening(texts: Sequence[str]) -> float:
     """Share of answers that begin with the commonest three words; 0 without an answer."""
-    openings = Counter(tuple(_words(text)[:3]) for text in texts)
+    openings = Counter(tuple(words_of(text)[:3]) for text in texts)
     return max(openings.values()) / len(texts) if texts else 0.0
 
 
@@ -101,7 +101,3 @@ def _openings(base: Sequence[str] | None, tuned: Sequence[str]) -> Sign:
         notable=after > MAX_SAME_OPENING and after - (before or 0.0) > MAX_OPENING_RISE,
         meaning=f"share of answers that begin with the commonest three words; notable above {MAX_SAME_OPENING}",
     )
-
-
-def _words(text: str) -> list[str]:
-    return re.findall(r"\w+", text.lower())

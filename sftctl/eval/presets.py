@@ -3,8 +3,8 @@
 import re
 from typing import Literal
 
-from sftctl.data.apologies import SORRY, UNFORTUNATELY, WILL_NOT, Phrases
 from sftctl.data.chat_markers import IN_ANSWER
+from sftctl.eval.text_metrics import words_of
 from sftctl.pattern import Pattern
 
 PresetName = Literal["apology", "refusal", "disclaimer", "as_an_ai", "prompt_echo", "template_marker", "loop"]
@@ -55,10 +55,7 @@ _PATTERNS: dict[PresetName, Pattern] = {
     ),
     "template_marker": IN_ANSWER,
 }
-_IN_OTHER_LANGUAGES: dict[PresetName, tuple[Phrases, ...]] = {
-    "apology": (SORRY, UNFORTUNATELY),
-    "refusal": (WILL_NOT,),
-}
+_IN_OPENING: frozenset[PresetName] = frozenset({"apology", "refusal"})
 
 
 def shows(preset: PresetName, answer: str, prompt: str) -> bool:
@@ -67,13 +64,8 @@ def shows(preset: PresetName, answer: str, prompt: str) -> bool:
         return loops(answer)
     if preset == "prompt_echo":
         return echoes(answer, prompt)
-    if preset not in _IN_OTHER_LANGUAGES:
-        return _PATTERNS[preset].search(answer) is not None
-    opening = answer[:OPENING_CHARACTERS]
-    plain = opening.replace("’", "'").lstrip().lower()
-    return _PATTERNS[preset].search(opening) is not None or any(
-        phrases.open(plain) for phrases in _IN_OTHER_LANGUAGES[preset]
-    )
+    text = answer[:OPENING_CHARACTERS] if preset in _IN_OPENING else answer
+    return _PATTERNS[preset].search(text) is not None
 
 
 def loops(answer: str) -> bool:
@@ -92,12 +84,8 @@ def loops(answer: str) -> bool:
 
 def echoes(answer: str, prompt: str) -> bool:
     """Whether the answer opens with the prompt's opening or closing words (case and punctuation aside)."""
-    asked, said = _words(prompt), _words(answer)
+    asked, said = words_of(prompt), words_of(answer)
     size = min(ECHO_WORDS, len(asked))
     if size < 4 or len(said) < size:
         return False
     return said[:size] == asked[:size] or (len(asked) <= 60 and said[:size] == asked[-size:])
-
-
-def _words(text: str) -> list[str]:
-    return re.findall(r"\w+", text.lower())

@@ -12,6 +12,11 @@ _CHRF_ORDER = 6
 _CHRF_BETA = 2.0
 
 
+def words_of(text: str) -> list[str]:
+    """Lower-case runs of letters, digits and underscores."""
+    return re.findall(r"\w+", text.lower())
+
+
 def normalised(text: str) -> str:
     """Lower case, without punctuation, articles and extra space (Rajpurkar et al. 2016)."""
     bare = "".join(character for character in text.lower() if character not in string.punctuation)
