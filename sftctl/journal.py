@@ -4,11 +4,12 @@ import json
 import os
 import threading
 from collections.abc import Iterable, Mapping
+from io import FileIO
 from pathlib import Path
 from typing import Any
 
 from sftctl.errors import StorageFailed
-from sftctl.run_dir import fsync_folder, storage_errors
+from sftctl.run_dir import fsync, storage_errors
 
 
 class Journal:
@@ -36,16 +37,9 @@ class Journal:
             self._path.parent.mkdir(parents=True, exist_ok=True)
             with self._path.open("ab", buffering=0) as file:
                 before = file.tell()
-                try:
-                    rest = memoryview(lines)
-                    while rest:
-                        rest = rest[file.write(rest) :]
-                    os.fsync(file.fileno())
-                except OSError:
-                    file.truncate(before)
-                    raise
+                _write_or_undo(file, lines)
             if before == 0:
-                fsync_folder(self._path.parent)
+                fsync(self._path.parent)
 
     def _entry(self, number: int, line: bytes) -> dict[str, Any]:
         try:
@@ -62,3 +56,15 @@ class Journal:
 
 def _line(entry: Mapping[str, Any]) -> bytes:
     return (json.dumps(entry, ensure_ascii=False) + "\n").encode("utf-8", "surrogatepass")
+
+
+def _write_or_undo(file: FileIO, lines: bytes) -> None:
+    before = file.tell()
+    try:
+        rest = memoryview(lines)
+        while rest:
+            rest = rest[file.write(rest) :]
+        os.fsync(file.fileno())
+    except OSError:
+        file.truncate(before)
+        raise

@@ -238,7 +238,7 @@ def write_with(path: Path, write: Callable[[IO[bytes]], Any]) -> None:
                 file.flush()
                 os.fsync(file.fileno())
             os.replace(aside, path)
-            fsync_folder(path.parent)
+            fsync(path.parent)
         finally:
             aside.unlink(missing_ok=True)
 
@@ -246,26 +246,21 @@ def write_with(path: Path, write: Callable[[IO[bytes]], Any]) -> None:
 def publish_folder(staged: Path, final: Path) -> None:
     """Give a finished folder its final name: fsync all it holds, move an old one away, rename, fsync the parent."""
     with storage_errors(final):
-        for path in sorted(staged.rglob("*")):
-            if path.is_file():
-                with path.open("rb") as file:
-                    os.fsync(file.fileno())
-            else:
-                fsync_folder(path)
-        fsync_folder(staged)
+        for path in (*sorted(staged.rglob("*")), staged):
+            fsync(path)
         final.parent.mkdir(parents=True, exist_ok=True)
         replaced = final.with_name(f".{final.name}.replaced")
         shutil.rmtree(replaced, ignore_errors=True)
         if final.exists():
             os.replace(final, replaced)
         os.replace(staged, final)
-        fsync_folder(final.parent)
+        fsync(final.parent)
         shutil.rmtree(replaced, ignore_errors=True)
 
 
-def fsync_folder(folder: Path) -> None:
-    """Make renames inside `folder` survive a power cut."""
-    descriptor = os.open(folder, os.O_RDONLY)
+def fsync(path: Path) -> None:
+    """Make what a file holds, or renames inside a folder, survive a power cut."""
+    descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
     finally:

@@ -38,10 +38,10 @@ def read_lines(stream: IO[bytes], max_bytes: int = MAX_LINE_BYTES) -> Iterator[L
     try:
         while content := stream.readline(max_bytes + 1):
             number += 1
+            if number == 1 and (wide := _wide_encoding(content)):
+                yield wide
+                return
             if number == 1:
-                if wide := _wide_encoding(content):
-                    yield wide
-                    return
                 content = content.removeprefix(_UTF8_MARK)
             if len(content) > max_bytes:
                 yield _too_long(content, number, max_bytes, stream)

@@ -1,6 +1,7 @@
 """Parquet files, batch by batch; a row's line is its number from 1."""
 
 import io
+import itertools
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -21,10 +22,10 @@ def read_parquet(stream: IO[bytes]) -> Iterator[AnyRow]:
     number = 0
     try:
         with stream if stream.seekable() else _copy(stream) as file:
-            for batch in pq.ParquetFile(file).iter_batches(batch_size=_BATCH_ROWS):
-                for row in batch.to_pylist():
-                    number += 1
-                    yield RawRow(plain(row), number)
+            batches = pq.ParquetFile(file).iter_batches(batch_size=_BATCH_ROWS)
+            for row in itertools.chain.from_iterable(batch.to_pylist() for batch in batches):
+                number += 1
+                yield RawRow(plain(row), number)
     except TornArchive as torn:
         yield UnreadableRow(1, torn.reason, torn.message, "", rest_lost=True)
     except (pa.ArrowInvalid, OSError):

@@ -67,11 +67,11 @@ def parse_turns(row: Mapping[str, Any], column: str, keys: TurnKeys) -> list[Mes
 
 def leftovers(row: Mapping[str, Any], column: str, keys: TurnKeys) -> Iterator[tuple[str, Any]]:
     """What turns carry besides their message, by place: `messages[0].timestamp`."""
+    known = {keys.role, keys.content, *_MESSAGE_KEYS}
     for index, turn in enumerate(row[column]):
-        if len(turn) > 2:
-            for key, value in turn.items():
-                if key not in (keys.role, keys.content) and key not in _MESSAGE_KEYS and value is not None:
-                    yield f"{column}[{index}].{key}", value
+        for key, value in turn.items() if len(turn) > 2 else ():
+            if key not in known and value is not None:
+                yield f"{column}[{index}].{key}", value
 
 
 def parse_tools(row: Mapping[str, Any], column: str) -> tuple[dict[str, Any], ...]:

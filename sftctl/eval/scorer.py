@@ -52,11 +52,12 @@ def choice_log_likelihoods(
     found: list[list[float]] = [[0.0] * len(item.choices) for item in items]
     if model.device.type == "cpu":
         max_batch_tokens = min(max_batch_tokens, _CPU_BATCH_TOKENS)
+    batches = _batches(units, max_batch_tokens, _MAX_LOGITS // settings.vocab_size)
     with inference(model):
-        for batch in _batches(units, max_batch_tokens, _MAX_LOGITS // settings.vocab_size):
-            for unit, values in zip(batch, _score(model, batch), strict=True):
-                for choice, value in zip(unit.choices, values, strict=True):
-                    found[unit.item][choice] = value
+        scored = [both for batch in batches for both in zip(batch, _score(model, batch), strict=True)]
+    for unit, values in scored:
+        for choice, value in zip(unit.choices, values, strict=True):
+            found[unit.item][choice] = value
     return found
 
 

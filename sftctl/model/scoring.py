@@ -96,10 +96,9 @@ def _trained_logits(
             logits_BKV = model(**inputs, use_cache=False, **options).logits
             if not keeps_positions:
                 logits_BKV = logits_BKV[:, kept_K]
-            for place, i in enumerate(batch):
-                chosen_K = trained_BT[place, kept_K]
-                if bool(chosen_K.any()):
-                    yield i, logits_BKV[place][chosen_K], labels_BT[place, 1:][trained_BT[place]]
+            for place in trained_BT.any(dim=1).nonzero().flatten().tolist():
+                trained_T = trained_BT[place]
+                yield batch[place], logits_BKV[place][trained_T[kept_K]], labels_BT[place, 1:][trained_T]
             advance(len(batch))
 
 

@@ -61,12 +61,13 @@ def common_length(one: str, other: str, atoms: Callable[[str], list[tuple[int, i
     """Characters that both texts begin with, cut back so that no atom of either is split."""
     shorter = min(len(one), len(other))
     length = next((i for i in range(shorter) if one[i] != other[i]), shorter)
-    moved = True
-    while moved and length:
-        moved = False
-        for text in (one, other):
-            start = max(0, length - 64)
-            for first, last in atoms(text[start : length + 64]):
-                if start + first < length < start + last:
-                    length, moved = start + first, True
+    while (cut := min(_atom_start(text, length, atoms) for text in (one, other))) < length:
+        length = cut
     return length
+
+
+def _atom_start(text: str, at: int, atoms: Callable[[str], list[tuple[int, int]]]) -> int:
+    """Where the atom begins that a cut at `at` would split; `at` itself where none would be."""
+    start = max(0, at - 64)
+    spans = atoms(text[start : at + 64])
+    return next((start + first for first, last in spans if start + first < at < start + last), at)

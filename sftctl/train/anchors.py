@@ -70,9 +70,8 @@ def fisher(model: Any, rows: Sequence[EncodedRow]) -> dict[str, torch.Tensor]:
             model.zero_grad(set_to_none=True)
             _, loss = _logits_and_loss(model, [row], pad_token_id=0)
             loss.backward()  # type: ignore[no-untyped-call]
-            for name, weight in _trained(model):
-                if weight.grad is not None:
-                    sums[name] += weight.grad.float() ** 2
+            for name, gradient in ((name, weight.grad) for name, weight in _trained(model) if weight.grad is not None):
+                sums[name] += gradient.float() ** 2
     finally:
         model.zero_grad(set_to_none=True)
         model.train(training)

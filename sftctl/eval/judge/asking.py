@@ -109,23 +109,27 @@ def _ask_missing(missing: Mapping[str, Request], desk: _Desk) -> None:
     """On the first failure nothing new is sent; what is under way is awaited and kept."""
     concurrency = min(desk.config.concurrency, len(missing))
     pool = ThreadPoolExecutor(concurrency)
-    futures: set[Future[None]] = set()
     try:
-        with console.progress("judging", len(missing)) as advance:
-            waiting = list(missing.items())[::-1]
-            done_count = 0
-            while waiting or futures:
-                while waiting and len(futures) < concurrency:
-                    futures.add(pool.submit(desk.serve, *waiting.pop()))
-                done, futures = wait(futures, return_when=FIRST_COMPLETED)
-                for future in done:
-                    future.result()
-                advance(len(done))
-                _tell_progress(done_count, done_count + len(done), len(missing), desk.spending.usd)
-                done_count += len(done)
+        _serve_all(missing, desk, pool, concurrency)
     finally:
         desk.stop.set()
         pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _serve_all(missing: Mapping[str, Request], desk: _Desk, pool: ThreadPoolExecutor, concurrency: int) -> None:
+    waiting = list(missing.items())[::-1]
+    futures: set[Future[None]] = set()
+    done_count = 0
+    with console.progress("judging", len(missing)) as advance:
+        while waiting or futures:
+            while waiting and len(futures) < concurrency:
+                futures.add(pool.submit(desk.serve, *waiting.pop()))
+            done, futures = wait(futures, return_when=FIRST_COMPLETED)
+            for future in done:
+                future.result()
+            advance(len(done))
+            _tell_progress(done_count, done_count + len(done), len(missing), desk.spending.usd)
+            done_count += len(done)
 
 
 def _tell_progress(before: int, after: int, total: int, usd: float | None) -> None:
