@@ -21,13 +21,14 @@ _PREFIX = "checkpoint-"
 
 
 class CheckpointManifest(BaseModel):
-    """The files of a checkpoint, what it was made from, and how far the run had come."""
+    """The files of a checkpoint, what it was made from, what its last bits depend on, and how far the run had come."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     step: int
     files: dict[str, str]
     made_from: dict[str, str]
+    rounded_by: dict[str, str] = {}
     progress: Progress
 
 
@@ -39,12 +40,16 @@ class Checkpoint:
     manifest: CheckpointManifest
 
 
-def publish(folder: Path, step: int, made_from: dict[str, str], progress: Progress) -> Path:
+def publish(
+    folder: Path, step: int, made_from: dict[str, str], progress: Progress, *, rounded_by: dict[str, str] | None = None
+) -> Path:
     """Hash what the trainer wrote into the staging folder and give it its final name, in one rename."""
     staged = folder / STAGING / f"{_PREFIX}{step}"
     with storage_errors(folder):
         files = {str(path.relative_to(staged)): hash_path(path) for path in sorted(staged.rglob("*")) if path.is_file()}
-        manifest = CheckpointManifest(step=step, files=files, made_from=made_from, progress=progress)
+        manifest = CheckpointManifest(
+            step=step, files=files, made_from=made_from, rounded_by=rounded_by or {}, progress=progress
+        )
         write_json(staged / MANIFEST, manifest.model_dump())
         publish_folder(staged, folder / staged.name)
     return folder / staged.name

@@ -36,6 +36,7 @@ from sftctl.train.outcome import Clock, cost_so_far, outcome_of, read_forecast
 from sftctl.train.plan import complete_plan, show
 from sftctl.train.result import Plan, TrainResult
 from sftctl.train.resuming import checkpoint_to_resume, made_from
+from sftctl.train.rounding import changes_in_words, rounded_by
 from sftctl.train.signals import StopRequest, stop_on_signal
 
 Resume = Literal["auto", "never"]
@@ -104,6 +105,12 @@ def _make_room(start: _Start) -> None:
         return
     checkpoints.clear_after(folder, found.manifest.step)
     console.say(f"going on after step {found.manifest.step}, from {found.path}")
+    changed = changes_in_words(found.manifest.rounded_by, rounded_by(start.recipe.train, start.recipe.model))
+    if changed:
+        console.warn(
+            f"{found.path} was written with {changed}. The run goes on, but may not end with the same bits as without "
+            "the stop. If you need those, stop it and go on as before."
+        )
 
 
 def _planned(start: _Start, *, packing: bool | None = None) -> Plan:
@@ -133,7 +140,8 @@ def _assembled(start: _Start, plan: Plan, stop: StopRequest, memory: MemoryMark)
         if launch.rank():
             return
         timed = now.model_copy(update={"wall_seconds": start.clock.seconds()})
-        checkpoints.publish(folder, step, start.made_from, timed)
+        rounding = rounded_by(config, start.recipe.model)
+        checkpoints.publish(folder, step, start.made_from, timed, rounded_by=rounding)
         checkpoints.prune(folder, config.keep_checkpoints, now.best_step)
 
     live_table = None if launch.rank() else LiveTable(plan, memory, config.gpu_hour_usd)
