@@ -3,6 +3,7 @@
 import re
 from typing import Literal
 
+from sftctl.data.apologies import SORRY, UNFORTUNATELY, WILL_NOT, Phrases
 from sftctl.data.chat_markers import IN_ANSWER
 from sftctl.eval.text_metrics import words_of
 from sftctl.pattern import Pattern
@@ -55,7 +56,10 @@ _PATTERNS: dict[PresetName, Pattern] = {
     ),
     "template_marker": IN_ANSWER,
 }
-_IN_OPENING: frozenset[PresetName] = frozenset({"apology", "refusal"})
+_IN_OTHER_LANGUAGES: dict[PresetName, tuple[Phrases, ...]] = {
+    "apology": (SORRY, UNFORTUNATELY),
+    "refusal": (WILL_NOT,),
+}
 
 
 def shows(preset: PresetName, answer: str, prompt: str) -> bool:
@@ -64,8 +68,13 @@ def shows(preset: PresetName, answer: str, prompt: str) -> bool:
         return loops(answer)
     if preset == "prompt_echo":
         return echoes(answer, prompt)
-    text = answer[:OPENING_CHARACTERS] if preset in _IN_OPENING else answer
-    return _PATTERNS[preset].search(text) is not None
+    if preset not in _IN_OTHER_LANGUAGES:
+        return _PATTERNS[preset].search(answer) is not None
+    opening = answer[:OPENING_CHARACTERS]
+    plain = opening.replace("’", "'").lstrip().lower()
+    return _PATTERNS[preset].search(opening) is not None or any(
+        phrases.open(plain) for phrases in _IN_OTHER_LANGUAGES[preset]
+    )
 
 
 def loops(answer: str) -> bool:
