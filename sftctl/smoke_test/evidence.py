@@ -53,3 +53,8 @@ class Evidence:
     own_template: TemplateComparison | None
     reload: Reload | None
     machine: Machine
+
+    @property
+    def key_for_more_steps(self) -> str:
+        """What to raise in the recipe to see more steps."""
+        return "smoke_test.time_limit_minutes" if self.rehearsal.out_of_time else "smoke_test.steps"

@@ -59,6 +59,7 @@ class Limits:
 class Rehearsal:
     """What happened; `stopped_by` is the error that ended it before its time, `model` what the steps left.
 
+    `out_of_time`: the time limit ended it with steps still to do.
     `setup_seconds` is all but loading, steps and saving: the packing self-test, the trainer, its first preparations.
     """
 
@@ -67,6 +68,7 @@ class Rehearsal:
     steps: list[Step]
     checkpoint: Checkpoint | None
     stopped_by: SftctlError | None
+    out_of_time: bool
     peak_memory_bytes: int
     loading_seconds: float
     setup_seconds: float
@@ -115,6 +117,7 @@ def rehearse(subject: Subject, scratch: Path, limits: Limits, before: Callable[[
         plan=plan,
         full_plan=full_plan,
         stopped_by=stopped_by,
+        out_of_time=watch.out_of_time,
         steps=watch.steps,
         checkpoint=_checkpoint(saved, watch.save_seconds),
         peak_memory_bytes=mark.growth_bytes(),
@@ -193,6 +196,7 @@ class _Watch(TrainerCallback):  # type: ignore[misc]
     limit_seconds: float
     steps: list[Step] = field(default_factory=list)
     save_seconds: float = 0.0
+    out_of_time: bool = False
     _run_began: float = 0.0
     _step_began: float = 0.0
     _step_ended: float = 0.0
@@ -205,7 +209,7 @@ class _Watch(TrainerCallback):  # type: ignore[misc]
         self._step_began, self._step_ended = self._step_ended, time.perf_counter()
         late = _decided_by_process_0(self._step_ended - self._run_began > self.limit_seconds)
         if late and not control.should_training_stop:
-            control.should_training_stop = control.should_save = True
+            control.should_training_stop = control.should_save = self.out_of_time = True
 
     def on_log(self, args: Any, state: Any, control: Any, logs: dict[str, float] | None = None, **kwargs: Any) -> None:
         """Called after on_step_end, with the figures of the step."""

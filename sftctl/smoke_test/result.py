@@ -88,6 +88,8 @@ class SmokeTestResult(_Record):
     passed: bool
     checks: tuple[Check, ...]
     steps: int
+    steps_not_reached: int = 0
+    """Steps that the time limit left undone."""
     losses: tuple[float | None, ...]
     seconds: float
     preview: tuple[Preview, ...] = ()

@@ -97,6 +97,7 @@ def examine(config: SmokeTestConfig, recipe: Recipe, data: DataConfig, rows: Row
         passed=all(check.verdict != "fail" for check in checks),
         checks=checks,
         steps=len(rehearsal.steps),
+        steps_not_reached=rehearsal.plan.steps - len(rehearsal.steps) if rehearsal.out_of_time else 0,
         losses=tuple(step.loss if math.isfinite(step.loss) else None for step in rehearsal.steps),
         seconds=time.perf_counter() - began,
         preview=tuple(preview(row, rows.inputs.prepared.tokenizer) for row in questions.probe[:_PREVIEWS]),

@@ -7,6 +7,7 @@ from sftctl.errors import GateFailed
 from sftctl.model.config import ModelConfig
 from sftctl.run_dir import RunDir
 from sftctl.smoke_test.stage import smoke_test
+from sftctl.smoke_test.telling import tell
 from sftctl.tokenization.config import DataConfig
 from sftctl.train.plan import plan
 
@@ -18,7 +19,7 @@ def _verdicts(result):
 def test_a_healthy_recipe_passes_every_check(trial, tmp_path):
     result = smoke_test(trial.smoke_test, trial.train, trial.model, trial.data, RunDir(tmp_path), 17)
     assert result.failed == ()
-    assert result.steps == 24
+    assert (result.steps, result.steps_not_reached) == (24, 0)
     assert {name for name, verdict in _verdicts(result).items() if verdict != "pass"} == set()
     written = json.loads((tmp_path / "smoke_test" / "smoke_test.json").read_text())
     assert written["passed"] is True
@@ -55,9 +56,14 @@ def test_steps_of_tokens_are_rehearsed_and_forecast_as_they_will_be_run(trial, t
     assert result.forecast.tokens == 3 * planned.total_tokens
 
 
-def test_the_time_limit_ends_the_steps_and_all_else_is_still_done(trial, tmp_path):
+def test_the_time_limit_ends_the_steps_and_all_else_is_still_done_and_it_is_said(trial, tmp_path, capsys):
     config = trial.smoke_test.model_copy(update={"time_limit_minutes": 1e-4})
     result = dataclasses.replace(trial, smoke_test=config).examined(tmp_path)
-    assert result.steps == 1
+    assert (result.steps, result.steps_not_reached) == (1, 23)
     assert _verdicts(result)["save.checkpoint"] == "pass"
     assert result.forecast is not None
+    advice = {check.name: check.advice for check in result.checks}
+    assert advice["loss.falling"] == "raise smoke_test.time_limit_minutes"
+    tell(result)
+    told = " ".join(capsys.readouterr().err.split())
+    assert "smoke_test.time_limit_minutes ended the steps after 1 of 24: checks and forecast rest on those" in told

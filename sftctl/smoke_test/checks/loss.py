@@ -53,7 +53,7 @@ def falling(evidence: Evidence) -> Check:
             name=name,
             verdict=_when_unsure(evidence),
             evidence=text,
-            advice=advice if short else "raise smoke_test.steps",
+            advice=advice if short else f"raise {evidence.key_for_more_steps}",
         )
     found = trend(losses)
     text = f"{found.slope:+.2g} nats a step over {len(losses)} steps, p = {found.falls:.2g} (Mann-Kendall)"
@@ -61,7 +61,7 @@ def falling(evidence: Evidence) -> Check:
         return Check(name=name, verdict="pass", evidence=text)
     if found.rises < 1 - _CONFIDENCE:
         return Check(name=name, verdict="fail", evidence=text, advice="the loss rises: lower train.learning_rate")
-    advice = "no fall can be told from noise: raise smoke_test.steps or train.learning_rate"
+    advice = f"no fall can be told from noise: raise {evidence.key_for_more_steps} or train.learning_rate"
     return Check(name=name, verdict=_when_unsure(evidence), evidence=text, advice=advice)
 
 

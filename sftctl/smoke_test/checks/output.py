@@ -30,9 +30,9 @@ def stop(evidence: Evidence) -> Check:
             name=name,
             verdict="warn",
             evidence=text,
-            advice="raise smoke_test.steps to see it rise",
+            advice=f"raise {evidence.key_for_more_steps} to see it rise",
         )
-    advice = "check that the stop token is trained (template.stop_trained), or raise smoke_test.steps"
+    advice = f"check that the stop token is trained (template.stop_trained), or raise {evidence.key_for_more_steps}"
     return Check(name=name, verdict="fail", evidence=text, advice=advice)
 
 
