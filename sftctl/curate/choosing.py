@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from sftctl.curate.config import QualityConfig, SelectConfig
-from sftctl.curate.quality import ResponseLosses, quality_ranks, quality_scores
+from sftctl.curate.quality import LossModel, quality_ranks, quality_scores
 from sftctl.curate.result import SelectionReport
 from sftctl.curate.score_journal import ScoreJournal
 from sftctl.curate.select import select
@@ -34,9 +34,7 @@ class Chosen:
     report: SelectionReport | None
 
 
-def score_rows(
-    rows: Sequence[Conversation], config: QualityConfig, losses: ResponseLosses | None, journal: Path
-) -> Quality:
+def score_rows(rows: Sequence[Conversation], config: QualityConfig, losses: LossModel | None, journal: Path) -> Quality:
     """`journal` keeps the scores for another run. Raises UsageError when one is asked for and no model is given."""
     if config.score == "off":
         return Quality()

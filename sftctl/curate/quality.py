@@ -12,7 +12,7 @@ from sftctl.curate.task_types import TaskType, task_type
 from sftctl.data.conversation import PLAIN_TEXT_ROLE, Conversation, content_hash
 
 
-class ResponseLosses(Protocol):
+class LossModel(Protocol):
     """Mean nats per token of each row's last response given what comes before it; of a plain text, of all of it."""
 
     @property
@@ -30,7 +30,7 @@ MIN_RANKED_TOGETHER = 10
 
 
 def quality_scores(
-    conversations: Sequence[Conversation], losses: ResponseLosses, kind: ScoreKind, journal: ScoreJournal
+    conversations: Sequence[Conversation], losses: LossModel, kind: ScoreKind, journal: ScoreJournal
 ) -> dict[str, float]:
     """IFD (Li et al., 2024): loss of the response with its instruction, divided by its loss alone; or exp of the first.
 
@@ -55,7 +55,7 @@ def _blocks(contents: Sequence[str], size: int) -> Iterable[Sequence[str]]:
     return (contents[first : first + size] for first in range(0, len(contents), size))
 
 
-def _scores(rows: Sequence[Conversation], losses: ResponseLosses, kind: ScoreKind) -> list[float]:
+def _scores(rows: Sequence[Conversation], losses: LossModel, kind: ScoreKind) -> list[float]:
     with_instruction = losses(rows)
     if kind == "perplexity":
         return [_perplexity(nats) for nats in with_instruction]

@@ -17,7 +17,7 @@ from sftctl.curate.leaks import Decontaminated, decontaminate
 from sftctl.curate.mix import mix_rows
 from sftctl.curate.near_duplicates import Thinned, drop_near_duplicates
 from sftctl.curate.outcome import Outcome, write_outcome
-from sftctl.curate.quality import ResponseLosses
+from sftctl.curate.quality import LossModel
 from sftctl.curate.repair import repair
 from sftctl.curate.result import CurateResult
 from sftctl.curate.verdicts import Notes
@@ -35,7 +35,7 @@ def curate(
     run_dir: RunDir,
     seed: int,
     *,
-    score: ResponseLosses | None = None,
+    score: LossModel | None = None,
 ) -> CurateResult:
     """Writes train.jsonl, held_out.jsonl, rejected.jsonl, verdicts.parquet and curate.json.
 

@@ -15,7 +15,7 @@ from sftctl.run_dir import RunDir, write_text
 
 
 @dataclass(frozen=True, slots=True)
-class Pair:
+class AnswerPair:
     """A question with its answers; `base` is None where the engine has no base."""
 
     question: Question
@@ -27,7 +27,7 @@ class Pair:
 class Answered:
     """Pairs, and the ids of rows to which a side gave no answer."""
 
-    pairs: list[Pair]
+    pairs: list[AnswerPair]
     unanswered: list[str]
 
 
@@ -62,11 +62,11 @@ def paired(
         if after is None or (has_base and before is None):
             unanswered.append(question.row.id)
         else:
-            pairs.append(Pair(question, before, after))
+            pairs.append(AnswerPair(question, before, after))
     return Answered(pairs, unanswered)
 
 
-def write_generations(run_dir: RunDir, pairs: Sequence[Pair]) -> None:
+def write_generations(run_dir: RunDir, pairs: Sequence[AnswerPair]) -> None:
     """generations.base.jsonl and generations.tuned.jsonl: id, prompt, answer, stopped."""
     for side in ("base", "tuned"):
         replies = [(pair.question, pair.base if side == "base" else pair.tuned) for pair in pairs]

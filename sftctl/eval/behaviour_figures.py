@@ -9,7 +9,7 @@ import jsonschema
 from sftctl import stats
 from sftctl.errors import UsageError
 from sftctl.eval import figures as numbers
-from sftctl.eval.answers import Pair
+from sftctl.eval.answers import AnswerPair
 from sftctl.eval.behaviours import Answer, Behaviour
 from sftctl.eval.intervals import compared, difference_of, rate_of
 from sftctl.eval.prompts import Question
@@ -55,10 +55,10 @@ def confident_and_wrong(text: str, reference: str | None) -> bool | None:
     return bool(not right and stated and not _HEDGE.search(text))
 
 
-def confident_and_wrong_figure(pairs: Sequence[Pair]) -> BehaviourFigure:
+def confident_and_wrong_figure(pairs: Sequence[AnswerPair]) -> BehaviourFigure:
     """Over the prompts whose reference states a figure."""
 
-    def scores(read: Callable[[Pair], str | None]) -> list[float | None] | None:
+    def scores(read: Callable[[AnswerPair], str | None]) -> list[float | None] | None:
         texts = [read(pair) for pair in pairs]
         if any(text is None for text in texts):
             return None

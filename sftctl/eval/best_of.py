@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from sftctl.eval import figures as numbers
-from sftctl.eval.answers import Pair
+from sftctl.eval.answers import AnswerPair
 from sftctl.eval.intervals import compared, difference_of
 from sftctl.eval.ledger import Ledger, key_of
 from sftctl.eval.next_step import RIGHT_ENOUGH
@@ -30,7 +30,7 @@ def right(text: str, reference: str | None) -> bool | None:
 def best_of(
     model: Callable[[], Any],
     prepared: Prepared,
-    pairs: Sequence[Pair],
+    pairs: Sequence[AnswerPair],
     ledger: Ledger,
     *,
     sampling: Sampling,

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sftctl.eval import verdicts
-from sftctl.eval.answers import Pair, marks
+from sftctl.eval.answers import AnswerPair, marks
 from sftctl.eval.behaviour_figures import (
     Scores,
     behaviour_figure,
@@ -102,7 +102,7 @@ def _side_by_side(measured: Measured, scores: _AnswerScores) -> tuple[SideBySide
     )
 
 
-def _row(pair: Pair, base_scores: Scores, tuned_scores: Scores) -> SideBySide:
+def _row(pair: AnswerPair, base_scores: Scores, tuned_scores: Scores) -> SideBySide:
     row, base = pair.question.row, pair.base
     base_marks, tuned_marks = marks(base.text, pair.tuned.text) if base else ((), ())
     return SideBySide(

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from sftctl.eval.answers import Pair
+from sftctl.eval.answers import AnswerPair
 from sftctl.eval.arena.result import ArenaResult
 from sftctl.eval.judge.contest import Contests
 from sftctl.eval.judge.result import JudgeResult
@@ -16,7 +16,7 @@ class Measured:
     base: Side | None
     tuned: Side
     losses: list[LossFigure] = field(default_factory=list)
-    pairs: list[Pair] = field(default_factory=list)
+    pairs: list[AnswerPair] = field(default_factory=list)
     benchmarks: list[BenchmarkFigure] = field(default_factory=list)
     drift: list[Sign] = field(default_factory=list)
     best_of: BestOf | None = None

@@ -9,7 +9,7 @@ from sftctl.smoke_test.machine import Machine
 from sftctl.smoke_test.rehearsal import Rehearsal
 from sftctl.smoke_test.snapshot import Questions, Snapshot
 from sftctl.tokenization.config import DataConfig
-from sftctl.train.assembly import Recipe
+from sftctl.train.assembly import TrainingSections
 from sftctl.train.inputs import Inputs
 
 
@@ -41,7 +41,7 @@ class Reload:
 class Evidence:
     """`after` is None where the steps ended in an error that leaves nothing to ask."""
 
-    recipe: Recipe
+    recipe: TrainingSections
     data: DataConfig
     inputs: Inputs
     conversations: Mapping[str, Conversation]

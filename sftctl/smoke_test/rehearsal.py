@@ -15,8 +15,15 @@ from sftctl.model.device import pick_device
 from sftctl.model.peak_memory import mark_memory
 from sftctl.tokenization.config import DataConfig
 from sftctl.train import checkpoints, launch, planning
-from sftctl.train.assembly import Assembled, Recipe, assemble, model_of, out_of_memory_explained, trainable_model
-from sftctl.train.conductor import Session
+from sftctl.train.assembly import (
+    Assembled,
+    TrainingSections,
+    assemble,
+    model_of,
+    out_of_memory_explained,
+    trainable_model,
+)
+from sftctl.train.conductor import Attempt
 from sftctl.train.inputs import Inputs
 from sftctl.train.metrics import MetricsLog
 from sftctl.train.monitor import Progress
@@ -37,7 +44,7 @@ class Step:
 
 
 @dataclass(frozen=True)
-class Checkpoint:
+class TrialSave:
     """What the trainer's own save left."""
 
     folder: Path
@@ -66,7 +73,7 @@ class Rehearsal:
     plan: Plan
     full_plan: Plan
     steps: list[Step]
-    checkpoint: Checkpoint | None
+    checkpoint: TrialSave | None
     stopped_by: SftctlError | None
     out_of_time: bool
     peak_memory_bytes: int
@@ -79,7 +86,7 @@ class Rehearsal:
 class Subject:
     """What is rehearsed: a recipe, a sample of its rows, and all of its rows."""
 
-    recipe: Recipe
+    recipe: TrainingSections
     data: DataConfig
     sample: Inputs
     whole: Inputs
@@ -107,8 +114,8 @@ def rehearse(subject: Subject, scratch: Path, limits: Limits, before: Callable[[
     most = max(full_plan.micro_batches_per_step, plan.micro_batches_per_step)
     plan = plan.model_copy(update={"micro_batches_per_step": most})
     saved: list[Path] = []
-    session = _session(scratch, saved)
-    assembled = assemble(rehearsed.recipe, subject.sample, model, plan, session, first_rows=limits.first_rows)
+    attempt = _attempt(scratch, saved)
+    assembled = assemble(rehearsed.recipe, subject.sample, model, plan, attempt, first_rows=limits.first_rows)
     watch = _Watch(assembled, limits.seconds)
     assembled.trainer.add_callback(watch)
     stopped_by = _trained(assembled, plan, scratch)
@@ -137,16 +144,16 @@ def _trained(assembled: Assembled, plan: Plan, scratch: Path) -> SftctlError | N
     return None
 
 
-def _session(scratch: Path, saved: list[Path]) -> Session:
+def _attempt(scratch: Path, saved: list[Path]) -> Attempt:
     def publish(step: int, progress: Progress) -> None:
         if launch.rank():
             return
         saved.append(checkpoints.publish(scratch, step, {}, progress))
 
-    return Session(scratch / checkpoints.STAGING, publish, MetricsLog(None), StopRequest(), Progress())
+    return Attempt(scratch / checkpoints.STAGING, publish, MetricsLog(None), StopRequest(), Progress())
 
 
-def _shortened(recipe: Recipe, limits: Limits) -> Recipe:
+def _shortened(recipe: TrainingSections, limits: Limits) -> TrainingSections:
     """The recipe's own training, ended early; the last step writes the only checkpoint."""
     changes = {
         "epochs": 1000.0,
@@ -156,7 +163,7 @@ def _shortened(recipe: Recipe, limits: Limits) -> Recipe:
         "evaluations_per_epoch": 0.0,
         "checkpoints_per_epoch": 1e-9,
     }
-    return Recipe(recipe.train.model_copy(update=changes), recipe.model, recipe.seed)
+    return TrainingSections(recipe.train.model_copy(update=changes), recipe.model, recipe.seed)
 
 
 def _plan(subject: Subject, packing: bool) -> Plan:
@@ -172,11 +179,11 @@ def _longest_first(plan: Plan, subject: Subject, limits: Limits) -> Plan:
     return planning.with_steps(plan, scale, recipe.train.epochs, seed=recipe.seed)
 
 
-def _checkpoint(saved: list[Path], seconds: float) -> Checkpoint | None:
+def _checkpoint(saved: list[Path], seconds: float) -> TrialSave | None:
     if not saved:
         return None
     size = sum(path.stat().st_size for path in saved[-1].rglob("*") if path.is_file())
-    return Checkpoint(saved[-1], size, seconds)
+    return TrialSave(saved[-1], size, seconds)
 
 
 def _decided_by_process_0(late: bool) -> bool:

@@ -34,7 +34,7 @@ from sftctl.smoke_test.telling import in_words, tell
 from sftctl.tokenization.compact import lengths_of
 from sftctl.tokenization.config import DataConfig
 from sftctl.train import launch, planning
-from sftctl.train.assembly import Recipe
+from sftctl.train.assembly import TrainingSections
 from sftctl.train.config import TrainConfig
 from sftctl.train.inputs import Inputs, read_inputs
 from sftctl.train.plan import complete_plan
@@ -62,7 +62,7 @@ def smoke_test(
         return _concluded(SmokeTestResult.without_steps(dropped, time.perf_counter() - began), run_dir)
     paths = [path for path in (files.training, files.held_out) if path is not None]
     conversations = {row.id: row for path in paths for row in read_conversations(path)}
-    result = examine(config, Recipe(train, model, seed), data, Rows(inputs, conversations), run_dir)
+    result = examine(config, TrainingSections(train, model, seed), data, Rows(inputs, conversations), run_dir)
     return _concluded(result, run_dir)
 
 
@@ -77,7 +77,9 @@ def _concluded(result: SmokeTestResult, run_dir: RunDir) -> SmokeTestResult:
     return result
 
 
-def examine(config: SmokeTestConfig, recipe: Recipe, data: DataConfig, rows: Rows, run_dir: RunDir) -> SmokeTestResult:
+def examine(
+    config: SmokeTestConfig, recipe: TrainingSections, data: DataConfig, rows: Rows, run_dir: RunDir
+) -> SmokeTestResult:
     """All but reading and writing: rehearse on a sample of `rows`, ask before and after, check, forecast."""
     began = time.perf_counter()
     rng = random.Random(recipe.seed)
@@ -136,7 +138,7 @@ class _Watched:
         self.own_template = compare_templates(model, self.model, self.rows.inputs.prepared, self.data, asked)
 
 
-def _limits(config: SmokeTestConfig, recipe: Recipe, data: DataConfig, inputs: Inputs) -> Limits:
+def _limits(config: SmokeTestConfig, recipe: TrainingSections, data: DataConfig, inputs: Inputs) -> Limits:
     """Never more steps than the run itself; the longest rows that one micro-batch holds come first."""
     packing = recipe.train.packing is not False
     full = complete_plan(recipe.train, recipe.model, data, inputs, seed=recipe.seed, packing=packing)
@@ -148,7 +150,7 @@ def _limits(config: SmokeTestConfig, recipe: Recipe, data: DataConfig, inputs: I
 
 
 def _gather(
-    recipe: Recipe, data: DataConfig, rows: Rows, watched: _Watched, rehearsal: Rehearsal, run_dir: RunDir
+    recipe: TrainingSections, data: DataConfig, rows: Rows, watched: _Watched, rehearsal: Rehearsal, run_dir: RunDir
 ) -> Evidence:
     assert watched.before is not None
     questions, prepared = watched.questions, rows.inputs.prepared

@@ -17,12 +17,12 @@ from sftctl.tokenization.overflow import Overflow
 from sftctl.tokenization.prepare import Prepared
 from sftctl.tokenization.refusal import MaskRefused
 from sftctl.tokenization.rendering import Renderer
-from sftctl.tokenization.rows import EncodedRow, Refusal
+from sftctl.tokenization.rows import EncodedRow, RefusedRow
 from sftctl.units import share_at_least
 
 _ROWS_AT_ONCE = 2048
 
-__all__ = ["EncodedDataset", "EncodedRow", "Refusal", "TemplateFacts", "encode_dataset", "encode_prompts"]
+__all__ = ["EncodedDataset", "EncodedRow", "RefusedRow", "TemplateFacts", "encode_dataset", "encode_prompts"]
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class EncodedDataset:
     """All rows of a data set, in their order."""
 
     rows: Sequence[EncodedRow]
-    refused: list[Refusal]
+    refused: list[RefusedRow]
     facts: TemplateFacts
     max_length: int
     shortened: list[str] = field(default_factory=list)
@@ -92,7 +92,7 @@ class _Building:
     """What has been encoded so far."""
 
     rows: CompactRows = field(default_factory=CompactRows)
-    refused: list[Refusal] = field(default_factory=list)
+    refused: list[RefusedRow] = field(default_factory=list)
     shortened: list[str] = field(default_factory=list)
     seen: int = 0
     turns: int = 0
@@ -103,7 +103,7 @@ class _Building:
         for row, result in zip(rows, results, strict=True):
             fitted = result if isinstance(result, MaskRefused) else overflow.fit(row, result)
             if isinstance(fitted, MaskRefused):
-                self.refused.append(Refusal(row.id, row.source, fitted.reason, fitted.message))
+                self.refused.append(RefusedRow(row.id, row.source, fitted.reason, fitted.message))
                 continue
             fitting += fitted.rows
             if fitted.shortened:
@@ -161,7 +161,7 @@ def _facts(prepared: Prepared, config: DataConfig) -> TemplateFacts:
         return TemplateFacts("", "")
 
 
-def _check_dropped(refused: Sequence[Refusal], rows: int, config: DataConfig) -> None:
+def _check_dropped(refused: Sequence[RefusedRow], rows: int, config: DataConfig) -> None:
     if not refused:
         return
     counts = Counter(refusal.reason for refusal in refused)

@@ -24,7 +24,7 @@ class EncodedRow:
 
 
 @dataclass(frozen=True, slots=True)
-class Refusal:
+class RefusedRow:
     """A row that is not trained on."""
 
     id: str

@@ -23,7 +23,7 @@ from sftctl.train import launch, planning
 from sftctl.train.anchors import Pull, pull_for
 from sftctl.train.arguments import sft_config
 from sftctl.train.batches import EpochBatches
-from sftctl.train.conductor import Conductor, Session, schedule_of
+from sftctl.train.conductor import Attempt, Conductor, schedule_of
 from sftctl.train.config import TrainConfig
 from sftctl.train.guards import FiniteGuard, LearningGuard
 from sftctl.train.inputs import Inputs
@@ -34,7 +34,7 @@ from sftctl.train.trainer import Feed, GuardedTrainer
 
 
 @dataclass(frozen=True)
-class Recipe:
+class TrainingSections:
     """The sections that training reads."""
 
     train: TrainConfig
@@ -51,7 +51,7 @@ class Assembled:
     plan: Plan
 
 
-def training_model(recipe: Recipe) -> ModelConfig:
+def training_model(recipe: TrainingSections) -> ModelConfig:
     """The model section: a precision that fits, and attention that looks only within rows where they may be packed."""
     model = with_fitting_dtype(recipe.model, size_of(recipe.model), pick_device(recipe.model))
     if recipe.train.packing is not False and model.attention == "auto":
@@ -59,7 +59,7 @@ def training_model(recipe: Recipe) -> ModelConfig:
     return model
 
 
-def trainable_model(recipe: Recipe, inputs: Inputs) -> Any:
+def trainable_model(recipe: TrainingSections, inputs: Inputs) -> Any:
     """The recipe's model, with room for added tokens, and with a fresh adapter unless all weights are trained."""
     model = load_model(training_model(recipe), device=pick_device(recipe.model), training=True)
     added = bool(inputs.prepared.added_tokens)
@@ -74,7 +74,7 @@ def trainable_model(recipe: Recipe, inputs: Inputs) -> Any:
 
 
 def assemble(
-    recipe: Recipe, inputs: Inputs, model: Any, plan: Plan, session: Session, *, first_rows: int = 0
+    recipe: TrainingSections, inputs: Inputs, model: Any, plan: Plan, attempt: Attempt, *, first_rows: int = 0
 ) -> Assembled:
     """A trainer with its callbacks; nothing has run yet. `first_rows` are read first, in their order."""
     device = pick_device(recipe.model)
@@ -86,21 +86,21 @@ def assemble(
 
     trainer = GuardedTrainer(
         model,
-        sft_config(recipe.train, plan, session.staging, seed=recipe.seed, device=device),
+        sft_config(recipe.train, plan, attempt.staging, seed=recipe.seed, device=device),
         feed=Feed(inputs.rows, batches_of, plan.packing, inputs.prepared.pad_token_id, launch.rank()),
         held_out_loss=held_out_loss(inputs.held_out, inputs.prepared.pad_token_id),
         tokenizer=inputs.prepared.tokenizer,
         after_backward=_pull(recipe, inputs, model),
     )
     schedule = schedule_of(recipe.train, plan, watched=bool(inputs.held_out))
-    conductor = Conductor(trainer, recipe.train, plan, schedule, session)
+    conductor = Conductor(trainer, recipe.train, plan, schedule, attempt)
     trainer.remove_callback(transformers.PrinterCallback)
     for callback in (FiniteGuard(trainer, plan.steps_per_epoch), LearningGuard(trainer), conductor):
         trainer.add_callback(callback)
     return Assembled(trainer, conductor, plan)
 
 
-def _pull(recipe: Recipe, inputs: Inputs, model: Any) -> Pull | None:
+def _pull(recipe: TrainingSections, inputs: Inputs, model: Any) -> Pull | None:
     if recipe.train.anchor is None:
         return None
     general = [row for row in inputs.held_out if row.role == GENERAL_ROLE]

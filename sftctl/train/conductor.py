@@ -29,7 +29,7 @@ class Schedule:
 
 
 @dataclass(frozen=True)
-class Session:
+class Attempt:
     """This start of a run: where it saves and records, how far an earlier start had come, and who may stop it."""
 
     staging: Path
@@ -57,17 +57,17 @@ class Conductor(TrainerCallback):  # type: ignore[misc]
     """The one callback with a say in the trainer's control flags."""
 
     def __init__(
-        self, trainer: GuardedTrainer, config: TrainConfig, plan: Plan, schedule: Schedule, session: Session
+        self, trainer: GuardedTrainer, config: TrainConfig, plan: Plan, schedule: Schedule, attempt: Attempt
     ) -> None:
-        self.progress = session.progress
+        self.progress = attempt.progress
         self._trainer = trainer
         self._config = config
         self._plan = plan
         self._schedule = schedule
-        self._metrics = session.metrics
-        self._stop = session.stop
-        self._save = session.save
-        self._live = session.live
+        self._metrics = attempt.metrics
+        self._stop = attempt.stop
+        self._save = attempt.save
+        self._live = attempt.live
         self._began = time.perf_counter()
         self._clock = time.perf_counter()
         self.grad_norms: list[float] = []

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 
 from sftctl.run_dir import RunDir
 from sftctl.train import monitor
-from sftctl.train.assembly import Assembled, Recipe
+from sftctl.train.assembly import Assembled, TrainingSections
 from sftctl.train.checkpoints import Checkpoint
 from sftctl.train.config import TrainConfig
 from sftctl.train.inputs import Inputs
-from sftctl.train.result import Forecast, TrainResult
+from sftctl.train.result import Expected, TrainResult
 from sftctl.units import cost_usd
 
 
@@ -26,7 +26,7 @@ class Clock:
 
 
 def outcome_of(
-    recipe: Recipe, inputs: Inputs, assembled: Assembled, start: Checkpoint | None, chosen_step: int
+    recipe: TrainingSections, inputs: Inputs, assembled: Assembled, start: Checkpoint | None, chosen_step: int
 ) -> TrainResult:
     """All that is known when weights are chosen; time, memory and the reload check follow."""
     progress, plan = assembled.conductor.progress, assembled.plan
@@ -60,11 +60,11 @@ def cost_so_far(config: TrainConfig, *, processes: int, seconds: float) -> float
     return cost_usd(seconds, config.gpu_hour_usd, processes)
 
 
-def read_forecast(run_dir: RunDir) -> Forecast | None:
+def read_forecast(run_dir: RunDir) -> Expected | None:
     """What the smoke test expected, if it ran in this run directory."""
     try:
         forecast = json.loads(run_dir.smoke_test_result.read_text(encoding="utf-8"))["forecast"]
-        return Forecast(
+        return Expected(
             seconds=forecast["seconds"],
             peak_memory_bytes=forecast["peak_memory_bytes"],
             cost_usd=forecast.get("cost_usd"),

@@ -104,7 +104,7 @@ class ReloadCheck(_Record):
     generations: int
 
 
-class Forecast(_Record):
+class Expected(_Record):
     """What the smoke test expected of this run."""
 
     seconds: float
@@ -133,7 +133,7 @@ class TrainResult(_Record):
     fill: float
     peak_memory_bytes: int
     cost_usd: float | None = None
-    forecast: Forecast | None = None
+    forecast: Expected | None = None
     reload: ReloadCheck | None = None
     saved_as: Literal["merged", "adapter", "full"]
     dropped_rows: dict[str, int] = {}

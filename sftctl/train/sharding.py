@@ -7,7 +7,7 @@ import torch
 
 from sftctl.errors import UsageError
 from sftctl.train import launch
-from sftctl.train.assembly import Recipe, trainable_model
+from sftctl.train.assembly import TrainingSections, trainable_model
 from sftctl.train.config import TrainConfig
 from sftctl.train.inputs import Inputs
 
@@ -25,11 +25,11 @@ def refuse_unsupported(config: TrainConfig) -> None:
         )
 
 
-def whole_recipe(recipe: Recipe) -> Recipe:
+def whole_recipe(recipe: TrainingSections) -> TrainingSections:
     """The recipe for a single process: on the CPU, since the weights need not fit on one GPU."""
     if not launch.sharded() or recipe.model.method == "qlora":
         return recipe
-    return Recipe(recipe.train, recipe.model.model_copy(update={"device": "cpu"}), recipe.seed)
+    return TrainingSections(recipe.train, recipe.model.model_copy(update={"device": "cpu"}), recipe.seed)
 
 
 def whole_weights(trainer: Any) -> dict[str, torch.Tensor]:
@@ -38,7 +38,7 @@ def whole_weights(trainer: Any) -> dict[str, torch.Tensor]:
     return weights
 
 
-def whole_model(recipe: Recipe, inputs: Inputs, weights: dict[str, torch.Tensor]) -> Any:
+def whole_model(recipe: TrainingSections, inputs: Inputs, weights: dict[str, torch.Tensor]) -> Any:
     """A model of its own that holds these weights."""
     model = trainable_model(recipe, inputs)
     model.load_state_dict(weights)

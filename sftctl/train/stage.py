@@ -16,7 +16,7 @@ from sftctl.tokenization.config import DataConfig
 from sftctl.train import checkpoints, launch, planning, publishing, sharding
 from sftctl.train.assembly import (
     Assembled,
-    Recipe,
+    TrainingSections,
     assemble,
     model_of,
     out_of_memory_explained,
@@ -26,7 +26,7 @@ from sftctl.train.assembly import (
 )
 from sftctl.train.card import Made, model_card
 from sftctl.train.checkpoints import Checkpoint
-from sftctl.train.conductor import Session
+from sftctl.train.conductor import Attempt
 from sftctl.train.config import TrainConfig
 from sftctl.train.inputs import Inputs, read_inputs
 from sftctl.train.live import LiveTable
@@ -46,7 +46,7 @@ Resume = Literal["auto", "never"]
 class _Start:
     """This start of the run: the checkpoint it goes on from, what the run is made from, and its clock."""
 
-    recipe: Recipe
+    recipe: TrainingSections
     data: DataConfig
     inputs: Inputs
     run_dir: RunDir
@@ -73,7 +73,7 @@ def train(  # noqa: PLR0913 - the face that every stage has, and the two ways to
     origin = made_from(config, model, data, seed=seed, hashes=inputs.hashes)
     checkpoint = None if overwrite or resume == "never" else checkpoint_to_resume(run_dir, origin)
     clock = Clock(time.perf_counter(), checkpoint.manifest.progress.wall_seconds if checkpoint else 0.0)
-    start = _Start(Recipe(config, model, seed), data, inputs, run_dir, origin, checkpoint, clock)
+    start = _Start(TrainingSections(config, model, seed), data, inputs, run_dir, origin, checkpoint, clock)
     plan = _planned(start)
     # Set here, as in the smoke test, so that forecast and actual count the same: what holds the model and its training.
     memory = mark_memory(pick_device(model))
@@ -145,8 +145,8 @@ def _assembled(start: _Start, plan: Plan, stop: StopRequest, memory: MemoryMark)
         checkpoints.prune(folder, config.keep_checkpoints, now.best_step)
 
     live_table = None if launch.rank() else LiveTable(plan, memory, config.gpu_hour_usd)
-    session = Session(folder / checkpoints.STAGING, save, metrics, stop, progress, live_table)
-    return assemble(start.recipe, start.inputs, live, plan, session)
+    attempt = Attempt(folder / checkpoints.STAGING, save, metrics, stop, progress, live_table)
+    return assemble(start.recipe, start.inputs, live, plan, attempt)
 
 
 def _run(assembled: Assembled, start: _Start) -> None:

@@ -5,7 +5,7 @@ import torch
 
 from sftctl.model.config import LoraConfig, ModelConfig
 from sftctl.train import packing_check
-from sftctl.train.assembly import Recipe, trainable_model
+from sftctl.train.assembly import TrainingSections, trainable_model
 from sftctl.train.stage import train
 from tests.train.rows import DATA, inputs_of, run_with_rows, short
 
@@ -26,5 +26,5 @@ def test_a_run_learns_and_its_saved_model_is_the_live_one(model, tmp_path):
 @pytest.mark.parametrize("model", [FULL, LORA], ids=["full", "lora"])
 def test_packing_is_exact_on_the_gpu(model):
     inputs = inputs_of(8)
-    live = trainable_model(Recipe(short(), model, 1), inputs)
+    live = trainable_model(TrainingSections(short(), model, 1), inputs)
     assert packing_check.packing_difference(live, inputs.rows) <= packing_check.packing_tolerance(live)

@@ -26,8 +26,8 @@ from sftctl.model.footprint import device_peak_flops
 from sftctl.tokenization.dataset import EncodedRow
 from sftctl.train import planning
 from sftctl.train.arguments import CHECKPOINTING
-from sftctl.train.assembly import Recipe, assemble
-from sftctl.train.conductor import Session
+from sftctl.train.assembly import TrainingSections, assemble
+from sftctl.train.conductor import Attempt
 from sftctl.train.config import TrainConfig
 from sftctl.train.metrics import MetricsLog
 from sftctl.train.monitor import Progress
@@ -97,11 +97,11 @@ def ours(case: Case, shape: str, device: torch.device, rows: list[EncodedRow]) -
         gradient_checkpointing=case.checkpointing, micro_batch=4 if case.packing else 8,
     )  # fmt: skip
     section = ModelConfig(path="builtin:tiny", method=case.method, device=device.type)  # type: ignore[arg-type]
-    recipe = Recipe(config, section, 17)
+    recipe = TrainingSections(config, section, 17)
     plan = planning.make_plan(config, section, planning.scale_of(inputs, device, 1), seed=17, packing=case.packing)
     with tempfile.TemporaryDirectory() as folder:
-        session = Session(Path(folder), lambda step, progress: None, MetricsLog(None), StopRequest(), Progress())
-        assembled = assemble(recipe, inputs, model, plan, session)
+        attempt = Attempt(Path(folder), lambda step, progress: None, MetricsLog(None), StopRequest(), Progress())
+        assembled = assemble(recipe, inputs, model, plan, attempt)
         assembled.trainer.train()
     per_step = [
         sum(len(assembled.trainer.feed.rows[row].input_ids) for process in window for group in process for row in group)

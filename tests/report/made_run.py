@@ -30,7 +30,7 @@ from sftctl.eval.result import (
 from sftctl.manifest import Ended, new_record, record_stage
 from sftctl.run_dir import RunDir, write_json, write_text
 from sftctl.smoke_test.result import Check, SmokeTestResult
-from sftctl.train.result import Forecast, Overfitting, Plan, ReloadCheck, TrainResult
+from sftctl.train.result import Expected, Overfitting, Plan, ReloadCheck, TrainResult
 
 HOSTILE = "</script><img src=x onerror=\"document.title='owned'\"><b>&amp;"
 
@@ -152,7 +152,7 @@ def trained() -> TrainResult:
         fill=0.97,
         peak_memory_bytes=300 * 2**20,
         cost_usd=0.03,
-        forecast=Forecast(seconds=50.0, peak_memory_bytes=320 * 2**20, cost_usd=0.025),
+        forecast=Expected(seconds=50.0, peak_memory_bytes=320 * 2**20, cost_usd=0.025),
         reload=ReloadCheck(max_logit_difference=0.0, tolerance=0.0, rows=8, stopped=8, generations=8),
         saved_as="adapter",
     )

@@ -15,7 +15,7 @@ from sftctl.smoke_test.config import SmokeTestConfig
 from sftctl.smoke_test.questions import Rows
 from sftctl.smoke_test.stage import examine
 from sftctl.tokenization.config import DataConfig
-from sftctl.train.assembly import Recipe
+from sftctl.train.assembly import TrainingSections
 from sftctl.train.config import TrainConfig
 from sftctl.train.inputs import read_inputs
 from tests.jsonl import to_jsonl
@@ -65,7 +65,7 @@ class Trial:
 
     def examined(self, folder: Path, rows: Rows | None = None):
         run_dir = RunDir(folder)
-        recipe = Recipe(self.train, self.model, SEED)
+        recipe = TrainingSections(self.train, self.model, SEED)
         return examine(self.smoke_test, recipe, self.data, rows or self.rows(run_dir), run_dir)
 
 

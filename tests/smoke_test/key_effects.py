@@ -16,7 +16,7 @@ from sftctl.smoke_test.questions import Rows, questions_of
 from sftctl.smoke_test.snapshot import Snapshot, take_snapshot
 from sftctl.smoke_test.stage import examine
 from sftctl.tokenization.config import DataConfig
-from sftctl.train.assembly import Recipe
+from sftctl.train.assembly import TrainingSections
 from sftctl.train.config import TrainConfig
 from sftctl.train.inputs import read_inputs
 from tests.jsonl import to_jsonl
@@ -43,7 +43,7 @@ def _steps(**options: Any) -> int:
     folder = options.pop("folder")
     train = _train(folder)
     config = SmokeTestConfig(**_SHORT | options)
-    return examine(config, Recipe(train, _MODEL, 17), _DATA, _rows(train, folder), RunDir(folder)).steps
+    return examine(config, TrainingSections(train, _MODEL, 17), _DATA, _rows(train, folder), RunDir(folder)).steps
 
 
 def _snapshot(folder: Path, **options: Any) -> Snapshot:

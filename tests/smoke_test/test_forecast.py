@@ -5,7 +5,7 @@ import pytest
 
 from sftctl.model.footprint import Size
 from sftctl.smoke_test.forecast import forecast_of
-from sftctl.smoke_test.rehearsal import Checkpoint, Step
+from sftctl.smoke_test.rehearsal import Step, TrialSave
 from sftctl.train.config import TrainConfig
 from sftctl.train.result import Plan
 
@@ -38,7 +38,7 @@ def _evidence(**train):
         rehearsal=SimpleNamespace(
             full_plan=_plan(),
             steps=[Step(2.0, 1.0, 1e-4, 0.5, 1000)] * 20,
-            checkpoint=Checkpoint(None, 12_000_000, 3.0),
+            checkpoint=TrialSave(None, 12_000_000, 3.0),
             peak_memory_bytes=40_000_000,
             loading_seconds=2.0,
             setup_seconds=1.0,

@@ -13,8 +13,8 @@ from sftctl.model.device import pick_device
 from sftctl.run_dir import RunDir
 from sftctl.tokenization.config import DataConfig
 from sftctl.train import planning
-from sftctl.train.assembly import Assembled, Recipe, assemble, trainable_model
-from sftctl.train.conductor import Session
+from sftctl.train.assembly import Assembled, TrainingSections, assemble, trainable_model
+from sftctl.train.conductor import Attempt
 from sftctl.train.config import TrainConfig
 from sftctl.train.inputs import Inputs, encode_inputs
 from sftctl.train.metrics import MetricsLog
@@ -62,12 +62,12 @@ def inputs_of(rows: int = 20, held_out: int = 8, general: int = 6, model: ModelC
 
 def trainer_for(config: TrainConfig, model: ModelConfig, inputs: Inputs, folder: Path, seed: int = 17) -> Assembled:
     """The real trainer on the real model; nothing has run yet, and nothing will be saved."""
-    recipe = Recipe(config, model, seed)
+    recipe = TrainingSections(config, model, seed)
     live = trainable_model(recipe, inputs)
     scale = planning.scale_of(inputs, pick_device(model), 1)
     plan = planning.make_plan(config, model, scale, seed=seed, packing=bool(config.packing))
-    session = Session(folder, lambda step, progress: None, MetricsLog(None), StopRequest(), Progress())
-    return assemble(recipe, inputs, live, plan, session)
+    attempt = Attempt(folder, lambda step, progress: None, MetricsLog(None), StopRequest(), Progress())
+    return assemble(recipe, inputs, live, plan, attempt)
 
 
 class Gradients(TrainerCallback):

@@ -5,7 +5,7 @@ import torch
 
 from sftctl.errors import UsageError
 from sftctl.train import packing_check, planning
-from sftctl.train.assembly import Recipe, trainable_model
+from sftctl.train.assembly import TrainingSections, trainable_model
 from tests.train.rows import FULL, LORA, inputs_of, short
 
 
@@ -26,7 +26,7 @@ packing_check_packed = packing_check.packed_batch
 @pytest.mark.parametrize("model", [FULL, LORA], ids=["full", "lora"])
 @pytest.mark.parametrize("attention", ["auto", "sdpa", "eager"])
 def test_packed_and_apart_give_the_same_gradients(model, attention, inputs):
-    live = trainable_model(Recipe(short(), model.model_copy(update={"attention": attention}), 1), inputs)
+    live = trainable_model(TrainingSections(short(), model.model_copy(update={"attention": attention}), 1), inputs)
     assert packing_check.packing_difference(live, inputs.rows) < 1e-5
     assert all(weight.grad is None for weight in live.parameters())
 
@@ -37,13 +37,13 @@ def test_auto_pads_rows_of_like_length_on_a_cpu(inputs):
     share = 1 - sum(lengths) / (8 * max(lengths))
     assert planning.padding_share(short(), inputs) == pytest.approx(share)
     assert share < 0.25
-    live = trainable_model(Recipe(short(), FULL, 1), inputs)
+    live = trainable_model(TrainingSections(short(), FULL, 1), inputs)
     assert planning.decide_packing(short(packing="auto"), live, inputs) is False
     assert planning.decide_packing(short(packing=True), live, inputs) is True
 
 
 def test_rows_that_look_at_each_other_are_found(inputs, monkeypatch, capsys):
-    live = trainable_model(Recipe(short(), FULL.model_copy(update={"attention": "sdpa"}), 1), inputs)
+    live = trainable_model(TrainingSections(short(), FULL.model_copy(update={"attention": "sdpa"}), 1), inputs)
     monkeypatch.setattr(packing_check, "packed_batch", an_all_ones_mask)
     assert packing_check.packing_difference(live, inputs.rows) > 0.01
     monkeypatch.setattr(planning, "padding_share", lambda config, inputs: 0.5)

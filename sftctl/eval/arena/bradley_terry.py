@@ -13,7 +13,7 @@ _RIDGE = 1e-2
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class Match:
     """`score` for `left` against `right` on one prompt, 0..1; a tie is 0.5."""
 
     prompt: str
@@ -31,7 +31,7 @@ class Rated:
     interval: Interval
 
 
-def strengths(outcomes: Sequence[Outcome], models: Sequence[str], *, seed: int, resamples: int = 300) -> list[Rated]:
+def strengths(outcomes: Sequence[Match], models: Sequence[str], *, seed: int, resamples: int = 300) -> list[Rated]:
     """Best first. The interval is a percentile bootstrap over prompts."""
     index = {model: number for number, model in enumerate(models)}
     left = np.array([index[outcome.left] for outcome in outcomes])

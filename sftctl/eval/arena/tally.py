@@ -6,7 +6,7 @@ from itertools import combinations
 
 from sftctl.eval.arena.agreement import cohen_kappa, fleiss_kappa
 from sftctl.eval.arena.ballot import ArenaKey
-from sftctl.eval.arena.bradley_terry import Outcome, strengths
+from sftctl.eval.arena.bradley_terry import Match, strengths
 from sftctl.eval.arena.result import Agreement, ArenaResult, Comment, Strength, Voter
 from sftctl.eval.arena.votes import Sheet, Vote
 from sftctl.eval.judge.result import Winner
@@ -125,7 +125,7 @@ def _strengths(cast: Sequence[Cast], key: ArenaKey, seed: int) -> tuple[Strength
     for each in cast:
         left, right = sorted(each.models)
         score = 0.5 if each.preferred is None else float(each.preferred == left)
-        outcomes.append(Outcome(each.prompt, left, right, score))
+        outcomes.append(Match(each.prompt, left, right, score))
     count = len({outcome.prompt for outcome in outcomes})
     rated = strengths(outcomes, key.models, seed=seed)
     return tuple(Strength(model=item.model, chance=bounded(item.chance, item.interval, count)) for item in rated)

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from sftctl.data.conversation import Conversation
-from sftctl.eval.answers import Pair
+from sftctl.eval.answers import AnswerPair
 from sftctl.eval.config import EvalConfig
 from sftctl.eval.engines.reply import Reply
 from sftctl.eval.measured import Measured
@@ -24,7 +24,7 @@ _ROWS = [
 def _arena(folder: Path, **options: Any) -> tuple[Measured, dict[str, Any]]:
     """What was measured with an arena, and the key of its page."""
     config = EvalConfig.model_validate({"arena": options})
-    pairs = [Pair(Question(row, None), Reply("left", True), Reply("right", True)) for row in _ROWS]
+    pairs = [AnswerPair(Question(row, None), Reply("left", True), Reply("right", True)) for row in _ROWS]
     measured = Measured(base=Side(path="b", fingerprint="b"), tuned=Side(path="t", fingerprint="t"), pairs=pairs)
     ask_who_is_preferred(set_up(config, RunDir(folder), 17, _ROWS, None), measured)
     return measured, json.loads(RunDir(folder).arena_key.read_text())

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from sftctl.errors import DataUnusable, MissingInput
 from sftctl.eval.arena.ballot import Entry, make_ballot
-from sftctl.eval.arena.bradley_terry import Outcome, strengths
+from sftctl.eval.arena.bradley_terry import Match, strengths
 from sftctl.eval.arena.votes import Sheet, Vote, keep, kept, merge, read_sheets
 from sftctl.eval.judge.contest import Task
 
@@ -47,7 +47,7 @@ def test_sides_are_shuffled_and_pairs_of_three_models_come_equally_often():
 
 
 def test_two_models_with_three_wins_to_one_differ_by_the_logarithm_of_three():
-    outcomes = [Outcome(f"p{i}", "a", "b", 1.0 if i % 4 else 0.0) for i in range(400)]
+    outcomes = [Match(f"p{i}", "a", "b", 1.0 if i % 4 else 0.0) for i in range(400)]
     best, other = strengths(outcomes, ("a", "b"), seed=1, resamples=100)
     # log(3) lies between them, half of it on each side of 0; the ridge moves it by less than 1e-3.
     assert (best.model, best.chance) == ("a", pytest.approx(1 / (1 + math.sqrt(1 / 3)), abs=1e-3))
@@ -57,7 +57,7 @@ def test_two_models_with_three_wins_to_one_differ_by_the_logarithm_of_three():
 
 
 def test_a_model_that_always_wins_has_a_finite_strength():
-    outcomes = [Outcome(f"p{i}", "a", "b", 1.0) for i in range(10)]
+    outcomes = [Match(f"p{i}", "a", "b", 1.0) for i in range(10)]
     assert 0.9 < strengths(outcomes, ("a", "b"), seed=1)[0].chance < 1
 
 
