@@ -36,6 +36,7 @@ FILE_KEYS: dict[str, tuple[Stage, ...]] = {
 DATA_KEYS: dict[str, tuple[Stage, ...]] = {
     "curate.sources.path": ("curate",),
     "eval.benchmarks.tasks.path": ("eval",),
+    "eval.benchmarks.tasks.shots.path": ("eval",),
 }
 """A file, or a data set on the hub."""
 

@@ -29,7 +29,11 @@ class OpenTask:
 
     @property
     def metric(self) -> str:
-        return self.source.task.metric if isinstance(self.source, Sample) else self.source.metric
+        """As the report names it, with the number of solved examples before each question."""
+        if isinstance(self.source, LmEval):
+            return self.source.metric
+        shots = self.source.task.shots
+        return f"{self.source.task.metric}, {shots.count}-shot" if shots else self.source.task.metric
 
 
 @dataclass(frozen=True)

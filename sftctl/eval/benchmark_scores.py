@@ -1,6 +1,7 @@
 """A benchmark's items read, sampled and scored by log-likelihood on one model."""
 
 import math
+from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -38,30 +39,57 @@ class Sample:
 
 def read_sample(task: Scored, seed: int) -> Sample:
     """A sample spread over the groups. Raises DataUnusable for an empty file or a row that is no item."""
-    items: list[NamedItem] = []
+    items = _read_items(task, task.path, task.split)
     repeats: dict[str, int] = {}
-    problems = []
-    for row in read_rows(task.path, split=task.split, subset=task.subset):
+    named = []
+    for item in _after_shots(task, items):
+        content = key_of(item.prompt, item.choices)
+        repeats[content] = repeats.get(content, 0) + 1
+        named.append(NamedItem(content if repeats[content] == 1 else f"{content}#{repeats[content]}", item))
+    chosen = stratified(named, task.items, seed, stratum=lambda item: item.item.group, name=lambda item: item.id)
+    return Sample(task, len(named), chosen)
+
+
+def _after_shots(task: Scored, items: Sequence[Item]) -> list[Item]:
+    """Each item behind the first solved examples of its group, itself never among them."""
+    if task.shots is None:
+        return [item.after(()) for item in items]
+    source = task.shots.path or task.path
+    examples: dict[str, list[Item]] = defaultdict(list)
+    for example in _read_items(task, source, task.shots.split):
+        if len(examples[example.group]) <= task.shots.count:
+            examples[example.group].append(example)
+    asked = []
+    for item in items:
+        shots = [example for example in examples[item.group] if example != item][: task.shots.count]
+        if len(shots) < task.shots.count:
+            raise DataUnusable(
+                f"eval.benchmarks: {task.id}: {source} has {len(shots)} solved examples"
+                + (f" of {item.group}" if item.group else "")
+                + f" where shots.count asks for {task.shots.count}. Lower it, or add examples."
+            )
+        asked.append(item.after(shots))
+    return asked
+
+
+def _read_items(task: Scored, path: str, split: str) -> list[Item]:
+    items, problems = [], []
+    for row in read_rows(path, split=split, subset=task.subset):
         if isinstance(row, BlankRow):
             continue
         try:
-            item = _item(task, row)
+            items.append(_item(task, row))
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             reason = f"has no {error}" if isinstance(error, KeyError) else str(error)
             problems.append(f"row {row.line}: {reason}")
-            continue
-        content = key_of(item.prompt, item.choices)
-        repeats[content] = repeats.get(content, 0) + 1
-        items.append(NamedItem(content if repeats[content] == 1 else f"{content}#{repeats[content]}", item))
     if problems:
         raise DataUnusable(
-            f"eval.benchmarks: {task.id}: {task.path}: {len(problems)} rows are no items of format {task.format}: "
+            f"eval.benchmarks: {task.id}: {path}: {len(problems)} rows are no items of format {task.format}: "
             f"{'; '.join(problems[:_FIRST_REASONS])}. Check format and fields."
         )
     if not items:
-        raise DataUnusable(f"eval.benchmarks: {task.id}: {task.path} has no rows.")
-    chosen = stratified(items, task.items, seed, stratum=lambda item: item.item.group, name=lambda item: item.id)
-    return Sample(task, len(items), chosen)
+        raise DataUnusable(f"eval.benchmarks: {task.id}: {path} has no rows.")
+    return items
 
 
 def _item(task: Scored, row: RawRow | UnreadableRow) -> Item:

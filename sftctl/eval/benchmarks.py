@@ -1,8 +1,8 @@
 """Multiple-choice benchmarks: each class turns a row of its file into an item. To add one: a class, its name below."""
 
 import string
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Annotated, Any, Literal
 
 from pydantic import Discriminator, Field, Tag
@@ -15,12 +15,16 @@ Metric = Literal["acc", "acc_norm", "mc2"]
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """A prompt, its possible continuations (with their leading space), and which of them are right (1 or 0)."""
+    """A prompt, its possible continuations (with their leading space), and which of them are right (1 or 0).
+
+    `head` stands once before everything, solved examples included.
+    """
 
     prompt: str
     choices: tuple[str, ...]
     labels: tuple[int, ...]
     group: str = ""
+    head: str = ""
 
     def __post_init__(self) -> None:
         if len(self.choices) < 2 or len(self.choices) != len(self.labels):
@@ -29,6 +33,22 @@ class Item:
             raise ValueError("needs at least one right and one wrong choice")
         if not all(choice.strip() for choice in self.choices):
             raise ValueError("has an empty choice")
+
+    def after(self, shots: Sequence["Item"]) -> "Item":
+        """The item as a model is asked it: the head, each shot with its first right choice, and the prompt."""
+        solved = "".join(f"{shot.prompt}{shot.choices[shot.labels.index(1)]}\n\n" for shot in shots)
+        return replace(self, prompt=f"{self.head}{solved}{self.prompt}", head="")
+
+
+class Shots(Section):
+    """Solved examples: the first ones of each question's own group, as MMLU takes them from its dev split.
+
+    A prompt that grows beyond the model's context loses its beginning, for both models alike.
+    """
+
+    count: int = Field(5, ge=1, le=100, description="examples before each question")
+    path: str | None = Field(None, description="file or hub id of the examples; null for the benchmark's own")
+    split: str = Field("dev", description="split of a hub data set")
 
 
 class _Task(Section):
@@ -39,6 +59,7 @@ class _Task(Section):
     subset: str | None = Field(None, description="configuration of a hub data set")
     split: str = Field("test", description="split of a hub data set")
     items: int = Field(1000, ge=1, le=1_000_000, description="items in the sample, spread evenly over the groups")
+    shots: Shots | None = Field(None, description="solved examples before each question; null for none")
 
 
 class Mmlu(_Task):
@@ -54,7 +75,7 @@ class Mmlu(_Task):
         group = str(row.get("subject", ""))
         about = f" about {group.replace('_', ' ')}" if group else ""
         head = f"The following are multiple choice questions (with answers){about}.\n\n"
-        return lettered(head, str(row["question"]), row["choices"], row["answer"], group)
+        return lettered(str(row["question"]), row["choices"], row["answer"], group, head)
 
 
 class HellaSwag(_Task):
@@ -102,7 +123,7 @@ class MultipleChoice(_Task):
         )
         group = str(row[self.fields.group]) if self.fields.group else ""
         if self.style == "letters":
-            return lettered("", str(question), choices, answer, group)
+            return lettered(str(question), choices, answer, group)
         return spelled_out(str(question), choices, answer, group)
 
 
@@ -117,14 +138,13 @@ class LmEval(Section):
     items: int = Field(1000, ge=1, le=1_000_000, description="documents, the first ones (lm-eval's `limit`)")
 
 
-def lettered(head: str, question: str, choices: list[str], answer: Any, group: str) -> Item:
+def lettered(question: str, choices: list[str], answer: Any, group: str, head: str = "") -> Item:
     """Choices are listed after A., B., ...; the continuation is the letter."""
     letters = string.ascii_uppercase[: len(choices)]
     listed = "\n".join(f"{letter}. {choice}" for letter, choice in zip(letters, choices, strict=True))
     labels = _one_hot(choices, answer)
-    return Item(
-        f"{head}{question.strip()}\n{listed}\nAnswer:", tuple(f" {letter}" for letter in letters), labels, group
-    )
+    prompt = f"{question.strip()}\n{listed}\nAnswer:"
+    return Item(prompt, tuple(f" {letter}" for letter in letters), labels, group, head)
 
 
 def spelled_out(question: str, choices: list[str], answer: Any, group: str) -> Item:

@@ -5,6 +5,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+from sftctl.data.rows import RawRow
 from sftctl.errors import SftctlError
 from sftctl.eval import benchmark_scores, lm_eval_task, verdicts
 from sftctl.eval.benchmarks import LmEval
@@ -54,10 +55,12 @@ def _sampled(key: str, **options: Any) -> Any:
         given = {"id": "ours", "path": "one.jsonl", **options}
         section, _, name = key.rpartition(".")
         if section:
-            given[section] = {name: value}
+            given[section] = {**given.get(section, {}), name: value}
         else:
             given[key] = value
         given["path"] = str(folder / given["path"])
+        if given.get("shots", {}).get("path"):
+            given["shots"]["path"] = str(folder / given["shots"]["path"])
         task = EvalConfig.model_validate({"benchmarks": {"tasks": [given]}}).benchmarks.tasks[0]
         assert not isinstance(task, LmEval)
         sample = benchmark_scores.read_sample(task, 1)
@@ -89,6 +92,26 @@ def _asked_of_the_hub(key: str) -> Any:
         return None
 
     return observe
+
+
+def _shots_of_the_hub(value: str, folder: Path) -> Any:
+    """What the reader is asked for, the questions first and then the examples."""
+    asked: list[Any] = []
+
+    def read(path: str, **options: Any) -> Any:
+        asked.append((path, options))
+        return [RawRow(_ROW, line) for line in (1, 2)]
+
+    task = {"id": "a", "path": "org/name", "shots": {"split": value, "count": 1}}
+    config = EvalConfig.model_validate({"benchmarks": {"tasks": [task]}})
+    own, benchmark_scores.read_rows = benchmark_scores.read_rows, read  # type: ignore[assignment]
+    try:
+        benchmark_scores.read_sample(config.benchmarks.tasks[0], 1)  # type: ignore[arg-type]
+    except SftctlError:
+        return asked
+    finally:
+        benchmark_scores.read_rows = own
+    return None
 
 
 def _asked_of_lm_eval(key: str) -> Any:
@@ -160,6 +183,9 @@ BENCHMARK_EFFECTS = [
     KeyEffect("eval.benchmarks.tasks.subset", None, "german", _asked_of_the_hub("subset")),
     KeyEffect("eval.benchmarks.tasks.split", "test", "validation", _asked_of_the_hub("split")),
     KeyEffect("eval.benchmarks.tasks.items", 1, 3, _sampled("items")),
+    KeyEffect("eval.benchmarks.tasks.shots.count", 1, 2, _sampled("shots.count")),
+    KeyEffect("eval.benchmarks.tasks.shots.path", None, "two.jsonl", _sampled("shots.path", shots={"count": 1})),
+    KeyEffect("eval.benchmarks.tasks.shots.split", "dev", "validation", _shots_of_the_hub),
     KeyEffect("eval.benchmarks.tasks.format", "mmlu", "hellaswag", _sampled("format")),
     KeyEffect("eval.benchmarks.tasks.metric", "acc", "acc_norm", _sampled("metric", format="hellaswag")),
     KeyEffect("eval.benchmarks.tasks.fields.question", "question", "other", _sampled("fields.question")),

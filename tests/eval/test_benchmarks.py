@@ -1,8 +1,13 @@
 """Benchmark formats: rows to prompts and choices."""
 
+import json
+
 import pytest
 from pydantic import TypeAdapter, ValidationError
 
+from sftctl.errors import DataUnusable
+from sftctl.eval.benchmark_runs import OpenTask
+from sftctl.eval.benchmark_scores import read_sample
 from sftctl.eval.benchmarks import Benchmark, Item
 
 _READ = TypeAdapter(Benchmark)
@@ -15,11 +20,52 @@ def _item(options: dict, row: dict) -> Item:
 def test_mmlu_lists_lettered_choices():
     row = {"question": " Which? ", "choices": ["x", "y"], "answer": 1, "subject": "abstract_algebra"}
     assert _item({"format": "mmlu"}, row) == Item(
-        "The following are multiple choice questions (with answers) about abstract algebra.\n\n"
         "Which?\nA. x\nB. y\nAnswer:",
         (" A", " B"),
         (0, 1),
         "abstract_algebra",
+        "The following are multiple choice questions (with answers) about abstract algebra.\n\n",
+    )
+
+
+def _mmlu_file(path, questions):
+    rows = [
+        {"question": name, "choices": ["x", "y"], "answer": number % 2, "subject": subject}
+        for number, (name, subject) in enumerate(questions)
+    ]
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    return str(path)
+
+
+def test_shots_are_the_first_of_the_questions_own_group_with_their_answers(tmp_path):
+    asked = _mmlu_file(tmp_path / "test.jsonl", [("Q1", "law"), ("Q2", "art")])
+    solved = _mmlu_file(tmp_path / "dev.jsonl", [("A", "art"), ("L", "law"), ("M", "law"), ("B", "art"), ("N", "law")])
+    task = _READ.validate_python({"id": "mmlu", "path": asked, "shots": {"path": solved, "count": 2}})
+    assert {each.item.group: each.item.prompt for each in read_sample(task, 1).items} == {
+        "law": "The following are multiple choice questions (with answers) about law.\n\n"
+        "L\nA. x\nB. y\nAnswer: B\n\nM\nA. x\nB. y\nAnswer: A\n\nQ1\nA. x\nB. y\nAnswer:",
+        "art": "The following are multiple choice questions (with answers) about art.\n\n"
+        "A\nA. x\nB. y\nAnswer: A\n\nB\nA. x\nB. y\nAnswer: B\n\nQ2\nA. x\nB. y\nAnswer:",
+    }
+    assert OpenTask(read_sample(task, 1)).metric == "acc, 2-shot"
+
+
+def test_a_question_is_never_its_own_example(tmp_path):
+    path = _mmlu_file(tmp_path / "test.jsonl", [("Q1", "law"), ("Q2", "law"), ("Q3", "law")])
+    task = _READ.validate_python({"id": "mmlu", "path": path, "shots": {"count": 1}})
+    prompts = [each.item.prompt.partition("\n\n")[2].split("\n")[0] for each in read_sample(task, 1).items]
+    assert sorted(prompts) == ["Q1", "Q1", "Q2"]
+
+
+def test_too_few_examples_of_a_group_are_named(tmp_path):
+    asked = _mmlu_file(tmp_path / "test.jsonl", [("Q1", "law"), ("Q2", "art")])
+    solved = _mmlu_file(tmp_path / "dev.jsonl", [("L", "law"), ("M", "law")])
+    task = _READ.validate_python({"id": "mmlu", "path": asked, "shots": {"path": solved, "count": 2}})
+    with pytest.raises(DataUnusable) as refused:
+        read_sample(task, 1)
+    assert str(refused.value) == (
+        f"eval.benchmarks: mmlu: {solved} has 0 solved examples of art where shots.count asks for 2. "
+        "Lower it, or add examples."
     )
 
 

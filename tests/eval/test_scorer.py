@@ -1,16 +1,19 @@
 """The log-likelihood scorer: the same figures as row by row, for any batch, and as lm-eval's."""
 
+import gzip
 import json
 import math
 import os
 import time
 from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
 
 import pytest
 
 from sftctl.demo import paths
 from sftctl.eval.benchmark_scores import item_score, read_sample
-from sftctl.eval.benchmarks import Item, MultipleChoice
+from sftctl.eval.benchmarks import HellaSwag, Item, Mmlu, MultipleChoice, Shots, TruthfulQa
 from sftctl.eval.prompts import stratified
 from sftctl.eval.scorer import choice_log_likelihoods
 from sftctl.model.scoring import score_rows
@@ -103,7 +106,7 @@ def test_agrees_with_lm_eval_item_by_item(tiny, prepared, tmp_path):
     manager = TaskManager(include_path=str(manager_folder), include_defaults=False)
     ours_seconds = theirs_seconds = 0.0
     for name, (rows, benchmark, _) in cases.items():
-        items = [benchmark.item(row) for row in rows]
+        items = [benchmark.item(row).after(()) for row in rows]
         started = time.process_time()
         ours = choice_log_likelihoods(tiny, prepared.tokenizer, items)
         between = time.process_time()
@@ -118,13 +121,48 @@ def test_agrees_with_lm_eval_item_by_item(tiny, prepared, tmp_path):
     assert ours_seconds <= theirs_seconds
 
 
+@pytest.mark.slow
+@pytest.mark.skipif("SFTCTL_TEST_DATA" not in os.environ, reason="needs MMLU")
+def test_five_shot_mmlu_is_asked_and_scored_as_by_lm_eval(tiny, prepared, tmp_path):
+    lm_eval = pytest.importorskip("lm_eval")
+    from lm_eval.models.huggingface import HFLM
+    from lm_eval.tasks import TaskManager
+
+    for split in ("test", "dev"):
+        rows = [row for row in _mmlu_rows(split) if row["subject"] == "anatomy"][:50]
+        (tmp_path / f"{split}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    listed = "\n".join(f"{letter}. {{{{choices[{i}]}}}}" for i, letter in enumerate("ABCD"))
+    task = {"task": "our_mmlu", "dataset_path": "json", "test_split": "test", "output_type": "multiple_choice"}
+    task |= {"dataset_kwargs": {"data_files": {split: str(tmp_path / f"{split}.jsonl") for split in ("test", "dev")}}}
+    task |= {"description": "The following are multiple choice questions (with answers) about anatomy.\n\n"}
+    task |= {"doc_to_text": f"{{{{question.strip()}}}}\n{listed}\nAnswer:", "doc_to_choice": ["A", "B", "C", "D"]}
+    task |= {"doc_to_target": "answer", "fewshot_split": "dev", "num_fewshot": 5}
+    task |= {"fewshot_config": {"sampler": "first_n"}, "metric_list": [{"metric": "acc"}]}
+    (tmp_path / "mmlu.yaml").write_text(json.dumps(task), encoding="utf-8")
+    results = lm_eval.simple_evaluate(
+        HFLM(pretrained=tiny, tokenizer=prepared.tokenizer, batch_size=16),
+        tasks=["our_mmlu"],
+        task_manager=TaskManager(include_path=str(tmp_path), include_defaults=False),
+        log_samples=True,
+        bootstrap_iters=0,
+    )
+    theirs = {sample["arguments"][0][0]: sample for sample in results["samples"]["our_mmlu"]}
+
+    benchmark = Mmlu(id="mmlu", path=str(tmp_path / "test.jsonl"), shots=Shots(path=str(tmp_path / "dev.jsonl")))
+    items = [each.item for each in read_sample(benchmark, 1).items]
+    assert {item.prompt for item in items} == theirs.keys()
+    for item, values in zip(items, choice_log_likelihoods(tiny, prepared.tokenizer, items), strict=True):
+        assert values == pytest.approx([response[0][0] for response in theirs[item.prompt]["resps"]], abs=1e-3)
+        assert item_score(item, "acc", values) == theirs[item.prompt]["acc"]
+
+
+def _mmlu_rows(split):
+    path = Path(os.environ["SFTCTL_TEST_DATA"]) / "data" / "benchmarks" / f"mmlu_{split}.jsonl.gz"
+    with gzip.open(path, "rt", encoding="utf-8") as file:
+        return [json.loads(line) for line in file]
+
+
 def _real_cases(data):
-    import gzip
-    from itertools import islice
-    from pathlib import Path
-
-    from sftctl.eval.benchmarks import HellaSwag, Mmlu, TruthfulQa
-
     def rows(name):
         with gzip.open(Path(data) / "data" / "benchmarks" / f"{name}.jsonl.gz", "rt", encoding="utf-8") as file:
             return [json.loads(line) for line in islice(file, 200)]
