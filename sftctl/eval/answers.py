@@ -3,12 +3,12 @@
 import difflib
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 from sftctl.eval.engines.reply import Engine, Reply
-from sftctl.eval.ledger import Ledger, key_of
+from sftctl.eval.ledger import Keep, Ledger, key_of
 from sftctl.eval.prompts import Question
 from sftctl.eval.result import Mark
 from sftctl.run_dir import RunDir, write_text
@@ -41,12 +41,15 @@ def answer(
     longest_first = sorted(range(len(questions)), key=lambda i: -len(questions[i].token_ids or ()))
     ordered = [questions[i] for i in longest_first]
 
-    def measure(positions: Sequence[int]) -> list[tuple[str, bool] | None]:
-        replies = engine.replies(side, [ordered[i] for i in positions])
-        return [None if reply is None else (reply.text, reply.stopped) for reply in replies]
+    def measure(positions: Sequence[int], keep: Keep) -> None:
+        def keep_replies(replies: Mapping[int, Reply | None]) -> None:
+            values = {number: reply and (reply.text, reply.stopped) for number, reply in replies.items()}
+            keep({positions[number]: value for number, value in values.items()})
+
+        engine.answer(side, [ordered[i] for i in positions], keep_replies)
 
     keys = [key_of("reply", identity, question.token_ids or list(question.row.messages)) for question in ordered]
-    values = ledger.fill(keys, measure, at_once=engine.at_once)
+    values = ledger.fill_as_they_come(keys, measure)
     replies: list[Reply | None] = [None] * len(questions)
     for position, value in zip(longest_first, values, strict=True):
         replies[position] = None if value is None else Reply(*value)

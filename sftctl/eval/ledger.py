@@ -7,6 +7,8 @@ from typing import Any
 from sftctl.journal import Journal
 from sftctl.manifest import hash_value
 
+Keep = Callable[[Mapping[int, Any]], None]
+
 
 class Ledger:
     """One journal: a line for each measured item, under a key that holds all that its value depends on."""
@@ -22,17 +24,31 @@ class Ledger:
 
         What a call to `measure` returns is on disk before the next call.
         """
+
+        def in_groups(missing: Sequence[int], keep: Keep) -> None:
+            for start in range(0, len(missing), at_once):
+                positions = missing[start : start + at_once]
+                keep(dict(zip(positions, measure(positions), strict=True)))
+
+        return self.fill_as_they_come(keys, in_groups)
+
+    def fill_as_they_come(self, keys: Sequence[str], measure: Callable[[Sequence[int], Keep], None]) -> list[Any]:
+        """`fill`, where `measure` is given all missing positions and hands values over by position, from any thread.
+
+        What it hands over is on disk before it goes on.
+        """
         missing = [position for position, key in enumerate(keys) if key not in self._values]
         # Equal keys are equal items: measured once.
         missing = list({keys[position]: position for position in reversed(missing)}.values())[::-1]
-        for start in range(0, len(missing), at_once):
-            positions = missing[start : start + at_once]
-            self._append({keys[i]: value for i, value in zip(positions, measure(positions), strict=True)})
-        return [self._values[key] for key in keys]
 
-    def _append(self, entries: Mapping[str, Any]) -> None:
-        self._journal.append({"key": key, "value": value} for key, value in entries.items())
-        self._values |= entries
+        def keep(values: Mapping[int, Any]) -> None:
+            entries = {keys[position]: value for position, value in values.items()}
+            self._journal.append({"key": key, "value": value} for key, value in entries.items())
+            self._values.update(entries)
+
+        if missing:
+            measure(missing, keep)
+        return [self._values[key] for key in keys]
 
 
 def key_of(*parts: Any) -> str:

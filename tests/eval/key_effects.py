@@ -130,7 +130,7 @@ def _memory(value: float, folder: Path) -> float:
     library = _Recorder()
     prepared = SimpleNamespace(stop_token_ids=(0,))
     answers = VllmAnswers(library, engine, sides, SimpleNamespace(free=lambda: None), prepared, 4)  # type: ignore[arg-type]
-    answers.replies("tuned", [])
+    answers.answer("tuned", [], lambda replies: None)
     return float(library.options["gpu_memory_utilization"])
 
 
@@ -163,8 +163,9 @@ def _endpoint(key: str, side: str = "tuned") -> Any:
         try:
             if engine.identity(side) is None:  # type: ignore[arg-type]
                 return "no such side"
-            reply = engine.replies(side, [_QUESTION])[0]  # type: ignore[arg-type]
-            return reply.text if reply else None
+            replies: dict[int, Any] = {}
+            engine.answer(side, [_QUESTION], replies.update)  # type: ignore[arg-type]
+            return replies[0].text if replies[0] else None
         except SftctlError as error:
             return type(error).__name__
         finally:

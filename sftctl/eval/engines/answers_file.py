@@ -7,7 +7,7 @@ from typing import Any, Literal
 from sftctl.data.read import read_values
 from sftctl.errors import DataUnusable
 from sftctl.eval.engines.config import AnswersEngine
-from sftctl.eval.engines.reply import Reply
+from sftctl.eval.engines.reply import KeepReplies, Reply
 from sftctl.eval.prompts import Question
 from sftctl.manifest import hash_path
 
@@ -18,8 +18,6 @@ _ANSWERS = ("answer", "output", "response", "completion", "text")
 class FileAnswers:
     """One file a side."""
 
-    at_once = 100_000
-
     def __init__(self, config: AnswersEngine) -> None:
         self._paths: dict[str, str | None] = {"base": config.base, "tuned": config.tuned}
         self._answers = {side: _read(path) for side, path in self._paths.items() if path is not None}
@@ -28,10 +26,10 @@ class FileAnswers:
         path = self._paths[side]
         return None if path is None else f"answers {hash_path(Path(path))}"
 
-    def replies(self, side: Literal["base", "tuned"], questions: Sequence[Question]) -> list[Reply | None]:
+    def answer(self, side: Literal["base", "tuned"], questions: Sequence[Question], keep: KeepReplies) -> None:
         answers = self._answers[side]
         found = [answers.get(question.row.id, answers.get(question.text.strip())) for question in questions]
-        return [None if text is None else Reply(text, True) for text in found]
+        keep({number: None if text is None else Reply(text, True) for number, text in enumerate(found)})
 
 
 def _read(path: str) -> dict[str, str]:

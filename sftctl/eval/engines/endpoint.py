@@ -2,24 +2,26 @@
 
 import os
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from typing import Literal
 
 import httpx
 
 from sftctl.errors import EnvironmentProblem, UsageError
 from sftctl.eval.engines.config import EndpointEngine
-from sftctl.eval.engines.reply import Reply
+from sftctl.eval.engines.reply import KeepReplies, Reply
 from sftctl.eval.prompts import Question
+from sftctl.manifest import hash_value
 
 _WORKERS = 8
 _ATTEMPTS = 4
 
 
 class EndpointAnswers:
-    """Greedy answers (temperature 0) of two models that a server holds."""
+    """Greedy answers (temperature 0) of two models that a server holds.
 
-    at_once = 2 * _WORKERS
+    A kill loses the answers under way, eight at most; they are asked for again under the same Idempotency-Key.
+    """
 
     def __init__(self, config: EndpointEngine, *, max_new_tokens: int, system_prompt: str | None) -> None:
         self._config = config
@@ -36,9 +38,19 @@ class EndpointAnswers:
         model = self._model(side)
         return None if model is None else f"endpoint {self._config.url} {model} {self._max_new_tokens}"
 
-    def replies(self, side: Literal["base", "tuned"], questions: Sequence[Question]) -> list[Reply | None]:
-        with ThreadPoolExecutor(_WORKERS) as pool:
-            return list(pool.map(lambda question: self._ask(self._model(side) or "", question), questions))
+    def answer(self, side: Literal["base", "tuned"], questions: Sequence[Question], keep: KeepReplies) -> None:
+        """On the first failure, or a signal, nothing new is sent; what is under way is awaited and kept."""
+        model = self._model(side) or ""
+
+        def serve(number: int) -> None:
+            keep({number: self._ask(model, questions[number])})
+
+        pool = ThreadPoolExecutor(_WORKERS)
+        try:
+            for served in as_completed([pool.submit(serve, number) for number in range(len(questions))]):
+                served.result()
+        finally:
+            pool.shutdown(wait=True, cancel_futures=True)
 
     def _model(self, side: Literal["base", "tuned"]) -> str | None:
         return self._config.base_model if side == "base" else self._config.tuned_model
@@ -52,9 +64,10 @@ class EndpointAnswers:
             "max_tokens": self._max_new_tokens,
         }
         url = f"{self._config.url.rstrip('/')}/chat/completions"
+        headers = {"Idempotency-Key": hash_value([url, body])[:32]}
         for attempt in range(_ATTEMPTS):
             try:
-                response = self._client.post(url, json=body)
+                response = self._client.post(url, json=body, headers=headers)
             except httpx.HTTPError as error:
                 raise EnvironmentProblem(f"{url}: {error or type(error).__name__}. Is the server up?") from error
             if response.status_code != 429 and response.status_code < 500:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Literal
 
-from sftctl.eval.engines.reply import Reply
+from sftctl.eval.engines.reply import KeepReplies, Reply
 from sftctl.eval.prompts import Question
 from sftctl.eval.sides import LoadedSides, Sides
 from sftctl.model.generation import generate
@@ -27,14 +27,16 @@ class HfAnswers:
         chosen = self._sides.base if side == "base" else self._sides.tuned
         return f"hf {chosen.fingerprint} {self._max_new_tokens} {self._prepared.stop_token_ids}"
 
-    def replies(self, side: Literal["base", "tuned"], questions: Sequence[Question]) -> list[Reply | None]:
+    def answer(self, side: Literal["base", "tuned"], questions: Sequence[Question], keep: KeepReplies) -> None:
         with self._loaded.model(side) as model:
-            generations = generate(
-                model,
-                self._prepared.tokenizer,
-                [question.token_ids or () for question in questions],
-                stop_token_ids=self._prepared.stop_token_ids,
-                max_new_tokens=self._max_new_tokens,
-                batch_size=self._batch_size,
-            )
-        return [Reply(generation.text, generation.stopped) for generation in generations]
+            for start in range(0, len(questions), self.at_once):
+                generations = generate(
+                    model,
+                    self._prepared.tokenizer,
+                    [question.token_ids or () for question in questions[start : start + self.at_once]],
+                    stop_token_ids=self._prepared.stop_token_ids,
+                    max_new_tokens=self._max_new_tokens,
+                    batch_size=self._batch_size,
+                )
+                replies = [Reply(generation.text, generation.stopped) for generation in generations]
+                keep(dict(enumerate(replies, start)))

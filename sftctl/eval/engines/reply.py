@@ -1,6 +1,6 @@
 """What every engine gives: replies to questions, for one side."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
@@ -15,15 +15,17 @@ class Reply:
     stopped: bool
 
 
-class Engine(Protocol):
-    """Answers for one side at a time, `at_once` questions a call."""
+KeepReplies = Callable[[Mapping[int, Reply | None]], None]
+"""Takes replies by the number of their question, and has them on disk when it returns; safe from any thread."""
 
-    at_once: int
+
+class Engine(Protocol):
+    """Answers for one side at a time."""
 
     def identity(self, side: Literal["base", "tuned"]) -> str | None:
         """What a stored reply depends on besides its question; None where the engine has no such side."""
         ...
 
-    def replies(self, side: Literal["base", "tuned"], questions: Sequence[Question]) -> list[Reply | None]:
-        """One reply each, None where the engine has none for this question."""
+    def answer(self, side: Literal["base", "tuned"], questions: Sequence[Question], keep: KeepReplies) -> None:
+        """Hand over one reply each as soon as it is there, None where the engine has none for this question."""
         ...

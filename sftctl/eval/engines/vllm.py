@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any, Literal
 
 from sftctl.eval.engines.config import VllmEngine
-from sftctl.eval.engines.reply import Reply
+from sftctl.eval.engines.reply import KeepReplies, Reply
 from sftctl.eval.prompts import Question
 from sftctl.eval.sides import LoadedSides, Sides
 from sftctl.model import adapters, loading
@@ -13,8 +13,6 @@ from sftctl.tokenization.prepare import Prepared
 
 class VllmAnswers:
     """Greedy answers; an adapter runs on its base through vLLM's own LoRA. `vllm` is the library, already imported."""
-
-    at_once = 4096
 
     def __init__(
         self, vllm: Any, config: VllmEngine, sides: Sides, loaded: LoadedSides, prepared: Prepared, max_new_tokens: int
@@ -30,7 +28,7 @@ class VllmAnswers:
         chosen = self._sides.base if side == "base" else self._sides.tuned
         return f"vllm {chosen.fingerprint} {self._max_new_tokens} {self._prepared.stop_token_ids}"
 
-    def replies(self, side: Literal["base", "tuned"], questions: Sequence[Question]) -> list[Reply | None]:
+    def answer(self, side: Literal["base", "tuned"], questions: Sequence[Question], keep: KeepReplies) -> None:
         self._loaded.free()
         chosen = self._sides.base if side == "base" else self._sides.tuned
         source = loading.resolve_path(chosen.path)
@@ -52,7 +50,7 @@ class VllmAnswers:
             ),
             lora_request=self._vllm.lora.request.LoRARequest("tuned", 1, adapter) if adapter else None,
         )
-        return [self._reply(output.outputs[0]) for output in outputs]
+        keep({number: self._reply(output.outputs[0]) for number, output in enumerate(outputs)})
 
     def _reply(self, output: Any) -> Reply:
         ids = [token for token in output.token_ids if token not in self._prepared.stop_token_ids]
