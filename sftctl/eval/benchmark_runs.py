@@ -122,7 +122,8 @@ def _spread(task: TaskScores) -> Spread:
     moved = sum(item.score - first[item.id].score for item in task.base_again)
     return Spread(
         measure=task.id,
-        unit="points; nats per choice",
+        unit="points",
+        item_unit="nats per choice",
         items=len(task.base_again),
         difference=100 * moved / len(task.base_again),
         largest_item_difference=max(gaps, default=0.0),

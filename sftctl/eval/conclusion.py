@@ -19,6 +19,7 @@ from sftctl.eval.judgement import loses_to_reference
 from sftctl.eval.measured import Measured
 from sftctl.eval.next_step import Findings, next_step
 from sftctl.eval.result import BehaviourFigure, EvalResult, Gate, SideBySide
+from sftctl.eval.story import Changes, story
 
 
 @dataclass(frozen=True)
@@ -57,7 +58,7 @@ def conclude(
         tuned=measured.tuned,
         verdict=verdicts.worst(gate.verdict for gate in gates),
         headline=verdicts.headline(gates),
-        story=verdicts.story([*behaviours, wrong], measured.benchmarks),
+        story=story(_changes(measured, [*behaviours, wrong]), gates),
         gates=tuple(gates),
         next_step=next_step(findings),
         losses=tuple(measured.losses),
@@ -72,6 +73,18 @@ def conclude(
         spreads=tuple(measured.spreads),
         not_measured=tuple(measured.missing),
     )
+
+
+def _changes(measured: Measured, behaviours: Sequence[BehaviourFigure]) -> Changes:
+    """A judge that is not to be trusted, or that compares with the reference, says nothing on base against tuned."""
+    judge, arena = measured.judge, measured.arena
+    win_rates = {}
+    if judge is not None and judge.against == "base" and not judge.warnings:
+        win_rates["the judge"] = judge.win_rate.rate
+    if arena is not None and arena.win_rate is not None:
+        win_rates["people"] = arena.win_rate.rate
+    domain, general = domain_figure(measured.losses), general_figure(measured.losses)
+    return Changes(behaviours, measured.benchmarks, domain, general, win_rates)
 
 
 def _scores(config: EvalConfig, measured: Measured) -> _AnswerScores:

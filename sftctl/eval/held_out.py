@@ -48,6 +48,7 @@ def loss_spread(
     return Spread(
         measure="held-out loss",
         unit="nats per token",
+        item_unit="nats per token",
         items=len(rows),
         difference=mean,
         largest_item_difference=largest,

@@ -50,24 +50,21 @@ def next_step(findings: Findings) -> NextStep:
         evidence = [f"{gate.name}: {gate.message}" for gate in open_gates] or ["no gate was measured"]
         advice = "Measure on more items: raise eval.prompts, hold out more rows, or raise a benchmark's items."
         return _step("measure_more", advice, evidence)
-    notable = [f"{sign.name}: {sign.tuned:.3g} ({sign.meaning})" for sign in findings.drift if sign.notable]
-    notable += _more_confident_and_wrong(findings.confident_and_wrong)
-    passed = [f"{gate.name}: {gate.message}" for gate in findings.gates]
-    if notable:
-        return _step(
-            "good_enough", "Good enough by every gate; read the answers for these signs first.", notable + passed
-        )
-    return _step("good_enough", "Good enough by every gate: ship it, or raise the bar.", passed)
+    signs = _notable_signs(findings)
+    evidence = [f"{name}: {text}" for name, text in signs.items()] or [f"all {len(findings.gates)} gates are met"]
+    then = f"; first read the answers for {', '.join(signs)}." if signs else ": ship it, or raise the bar."
+    return _step("good_enough", f"Good enough by every gate{then}", evidence)
 
 
-def _more_confident_and_wrong(figure: BehaviourFigure | None) -> list[str]:
-    """A sentence where wrong figures without a doubt became more common beyond chance."""
-    if figure is None or figure.base is None or figure.tuned is None or figure.difference is None:
-        return []
-    if figure.difference.value <= 0 or not beyond_chance(figure.difference):
-        return []
-    before, after = percent(figure.base.value), percent(figure.tuned.value)
-    return [f"{figure.id}: {before} to {after} of {figure.tuned.rows} answers"]
+def _notable_signs(findings: Findings) -> dict[str, str]:
+    """Drift beyond its rule, and wrong figures without a doubt where they became more common beyond chance."""
+    signs = {sign.name: f"{sign.tuned:.3g} ({sign.meaning})" for sign in findings.drift if sign.notable}
+    wrong = findings.confident_and_wrong
+    change = wrong.difference if wrong else None
+    if wrong and wrong.base and wrong.tuned and change and change.value > 0 and beyond_chance(change):
+        before, after = percent(wrong.base.value), percent(wrong.tuned.value)
+        signs[wrong.id] = f"{before} to {after} of {wrong.tuned.rows} answers"
+    return signs
 
 
 def _reduce_forgetting(findings: Findings, gates: Sequence[Gate]) -> NextStep:

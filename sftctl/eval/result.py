@@ -159,6 +159,7 @@ class Spread(_Frozen):
     items: int
     difference: float
     largest_item_difference: float
+    item_unit: str
 
 
 class Gate(_Frozen):
@@ -203,7 +204,8 @@ class EvalResult(_Frozen):
     tuned: Side
     verdict: VerdictName
     headline: str
-    story: str = ""
+    story: dict[str, str] = {}
+    """What became `better`, what `worse`, what was `forgotten`, each in words; empty where there is no base."""
     gates: tuple[Gate, ...]
     next_step: NextStep
     losses: tuple[LossFigure, ...] = ()

@@ -100,7 +100,9 @@ def _announce(result: EvalResult, run_dir: RunDir) -> None:
         console.say(f"  {gate.verdict:<12}  {console.safe(gate.name)}: {console.safe(gate.message)}")
     if result.verdict in ("investigate", "inconclusive"):
         console.warn(f"eval: {result.headline}")
-    console.say("\n".join(line for line in (result.headline, result.story, result.next_step.advice) if line))
+    console.say(result.headline)
+    for label, text in (*result.story.items(), ("to do", result.next_step.advice)):
+        console.say(f"  {label:<12}  {console.safe(text)}")
     console.say(f"all figures: {run_dir.eval_result}")
 
 

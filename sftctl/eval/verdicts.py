@@ -6,7 +6,6 @@ from collections.abc import Iterable, Sequence
 from sftctl.eval.config import LossGate
 from sftctl.eval.result import (
     BehaviourFigure,
-    BenchmarkFigure,
     Bounds,
     Difference,
     Gate,
@@ -21,8 +20,6 @@ ORDER: tuple[VerdictName, ...] = ("pass", "weak pass", "inconclusive", "investig
 
 MIN_ANSWERS = 20
 """With fewer answers, a rate that only seems to be within its limit is not even a weak pass."""
-
-_BEHAVIOURS_TOLD = 3
 
 
 def worst(verdicts: Iterable[VerdictName]) -> VerdictName:
@@ -192,18 +189,6 @@ def headline(gates: Sequence[Gate]) -> str:
         return f"pass: all {len(gates)} gates" if len(gates) > 1 else f"pass: {gates[0].name}"
     named = ", ".join(gate.name for gate in gates if gate.verdict == verdict)
     return f"{verdict}: {named}"
-
-
-def story(behaviours: Sequence[BehaviourFigure], benchmarks: Sequence[BenchmarkFigure]) -> str:
-    """What changed beyond chance, largest first, and what every benchmark says; empty where nothing was compared."""
-    changed = [
-        (abs(figure.difference.value), f"{figure.id} {percent(figure.base.value)} to {percent(figure.tuned.value)}")
-        for figure in behaviours
-        if figure.base and figure.tuned and figure.difference and beyond_chance(figure.difference)
-    ]
-    said = [text for _, text in sorted(changed, reverse=True)[:_BEHAVIOURS_TOLD]]
-    said += [f"{figure.id} {figure.base:.1f} to {figure.tuned:.1f} points" for figure in benchmarks]
-    return ", ".join(said)
 
 
 def percent(share: float) -> str:

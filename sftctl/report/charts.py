@@ -27,6 +27,10 @@ _VARIABLES = {
 }
 
 
+_WIDTH = 5.6
+"""Inches; narrow enough that its text can be read on a phone, where the picture shrinks to the screen."""
+
+
 @dataclass(frozen=True)
 class Point:
     """One row of a forest plot, in points: tuned minus base, with its 95 % interval."""
@@ -43,7 +47,7 @@ def loss_curves(
     chosen_step: int | None,
 ) -> str:
     """(step, nats per token) of the training batches and of each held-out set, and the step whose weights were kept."""
-    figure, axes = _figure(7.2, 3.0)
+    figure, axes = _figure(3.0)
     if train:
         steps, losses = zip(*train, strict=True)
         axes.plot(steps, losses, color=MUTED, linewidth=0.7, alpha=0.5)
@@ -62,7 +66,7 @@ def loss_curves(
 
 def forest(points: Sequence[Point], lines: Sequence[tuple[float, str]], unit: str) -> str:
     """Differences with their intervals, one row each, and labelled vertical lines such as -2 and -5."""
-    figure, axes = _figure(7.2, 0.75 + 0.38 * len(points))
+    figure, axes = _figure(0.75 + 0.38 * len(points))
     for row, point in enumerate(reversed(points)):
         color = {"good": GOOD, "bad": BAD, "warn": WARN}.get(point.tone, BASE)
         low, high = point.bounds.low, point.bounds.high
@@ -89,8 +93,8 @@ def forest(points: Sequence[Point], lines: Sequence[tuple[float, str]], unit: st
     return _svg(figure)
 
 
-def _figure(width: float, height: float) -> tuple[Figure, Axes]:
-    figure = Figure(figsize=(width, height), layout="constrained")
+def _figure(height: float) -> tuple[Figure, Axes]:
+    figure = Figure(figsize=(_WIDTH, height), layout="constrained")
     axes = figure.add_subplot()
     axes.grid(color=GRID, linewidth=0.6)
     axes.set_axisbelow(True)

@@ -1,10 +1,13 @@
 """How figures are written for people: the same words in the page, the markdown and the tiles."""
 
 import json
+import re
 from collections.abc import Callable
 from typing import Any
 
 from sftctl.eval.result import Bounds, Difference
+
+_HYPHEN_AS_MINUS = re.compile(r"(?<![\w-])-(?=\d)")
 
 TONES = {
     "pass": "good",
@@ -24,6 +27,12 @@ def tone(verdict: str) -> str:
 def figure(value: float | None, digits: int) -> str:
     """A number with fixed digits; a dash where there is none."""
     return "–" if value is None else f"{value:,.{digits}f}".replace("-", "−")
+
+
+def shortest(value: float | None, digits: int) -> str:
+    """At most so many digits after the point, and none that say nothing."""
+    written = figure(value, digits)
+    return written.rstrip("0").rstrip(".") if "." in written else written
 
 
 def signed(value: float, digits: int | None) -> str:
@@ -58,6 +67,11 @@ def share(value: float | None) -> str:
 def share_interval(bounds: Bounds | None) -> str:
     """An interval of a share, in a column that says at its head how sure it is."""
     return interval(bounds, share, said="")
+
+
+def typeset(text: str) -> str:
+    """A sentence of the terminal as a page writes it: true minus and arrow, a number and its % on one line."""
+    return _HYPHEN_AS_MINUS.sub("−", text).replace(" -> ", " → ").replace(" %", "\u00a0%")
 
 
 def thousands(count: int) -> str:

@@ -16,8 +16,11 @@ def markdown(results: Results, name: str) -> str:
     lines = [
         f"## sftctl: {name}: {result.verdict}",
         "",
-        *([f"**{_cell(result.story)}**", ""] if result.story else []),
         result.headline,
+        "",
+        *(f"- **{label}:** {_cell(text)}" for label, text in result.story.items()),
+        f"- **to do:** {_cell(result.next_step.advice)}",
+        *(f"  - {_cell(evidence)}" for evidence in result.next_step.evidence),
         "",
         "| gate | verdict | why |",
         "|---|---|---|",
@@ -32,8 +35,6 @@ def markdown(results: Results, name: str) -> str:
         lines.append(f"| {_cell(loss.group)} | {base} | {tuned} | {difference} |")
     lines += _judge(result.judge) if result.judge is not None else []
     lines += _arena(result.arena) if result.arena is not None else []
-    lines += ["", f"**Next:** {_cell(result.next_step.advice)}", ""]
-    lines += [f"- {_cell(evidence)}" for evidence in result.next_step.evidence]
     return "\n".join(lines).rstrip() + "\n"
 
 

@@ -9,7 +9,7 @@ import jinja2
 from markupsafe import Markup
 
 from sftctl.manifest import Stage
-from sftctl.report import figures, preferred, view
+from sftctl.report import figures, first_screen, preferred, view
 from sftctl.report.diversity import diversity_rows
 from sftctl.report.junit import Suite, eval_cases, junit, smoke_test_cases
 from sftctl.report.markdown import markdown
@@ -49,10 +49,12 @@ def page(results: Results, name: str) -> str:
     for function in (
         figures.tone,
         figures.figure,
+        figures.shortest,
         figures.with_interval,
         figures.share,
         figures.share_interval,
         figures.thousands,
+        figures.typeset,
         duration,
         figures.pretty,
         preferred.grade_difference,
@@ -61,7 +63,7 @@ def page(results: Results, name: str) -> str:
     script = (_PAGE / "page.js").read_text(encoding="utf-8")
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     answers = view.answer_rows(results.eval)
-    top = view.banner(results, name)
+    top = first_screen.banner(results, name)
     record = next(reversed(results.manifest.stages.values()), None)
     return environment.get_template("page.html.jinja").render(
         results=results,
@@ -70,7 +72,7 @@ def page(results: Results, name: str) -> str:
         script=Markup(script),
         script_hash=f"sha256-{digest}",
         banner=top,
-        tiles=view.tiles(results),
+        tiles=first_screen.tiles(results.eval),
         benchmark_plot=view.benchmark_plot(results.eval),
         benchmark_limits=view.benchmark_limits(results.eval),
         behaviour_plot=view.behaviour_plot(results.eval),

@@ -1,39 +1,15 @@
-"""What the page shows, worked out from the results: the banner, the tiles, the pictures, the answers."""
+"""What the page shows below its first screen: pictures, what training did, the answers."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from sftctl.curate.result import VERDICTS
 from sftctl.eval.result import BehaviourFigure, Bounds, EvalResult, Mark, SideBySide
-from sftctl.eval.verdicts import worst
 from sftctl.report import figures
 from sftctl.report.charts import Point, forest, loss_curves
 from sftctl.report.results import Results
-from sftctl.smoke_test.result import SmokeTestResult
 from sftctl.train.result import TrainResult
 from sftctl.units import data_size, dollars, duration
-
-
-@dataclass(frozen=True)
-class Banner:
-    """The verdict in a few words."""
-
-    name: str
-    tone: str
-    verdict: str
-    headline: str
-    story: str = ""
-
-
-@dataclass(frozen=True)
-class Tile:
-    """One key figure; `before` is the base's."""
-
-    label: str
-    before: str
-    after: str
-    note: str
-    tone: str = ""
 
 
 @dataclass(frozen=True)
@@ -65,78 +41,6 @@ class Compared:
     forecast: str
     actual: str
     ratio: str
-
-
-def banner(results: Results, name: str) -> Banner:
-    """Eval's verdict, or how far the run has come."""
-    if results.eval is not None:
-        return Banner(
-            name, figures.tone(results.eval.verdict), results.eval.verdict, results.eval.headline, results.eval.story
-        )
-    if results.train is not None:
-        return Banner(name, "", "Trained, not evaluated yet", f"Weights of step {results.train.chosen_step} are saved.")
-    if results.smoke_test is not None:
-        return _smoke_test_banner(results.smoke_test, name)
-    if results.curate is not None:
-        count = figures.thousands(results.curate.training_rows)
-        return Banner(name, "", "Data curated", f"{count} rows are ready to train on.")
-    return Banner(name, "", "Nothing has run yet", "Run `sftctl run` with this recipe.")
-
-
-def _smoke_test_banner(result: SmokeTestResult, name: str) -> Banner:
-    if result.passed:
-        return Banner(name, "good", "Smoke test passed", f"{len(result.checks)} checks on {result.steps} real steps.")
-    failed = ", ".join(check.name for check in result.failed)
-    return Banner(name, "bad", "Smoke test failed", f"Failed: {failed}.")
-
-
-def tiles(results: Results) -> list[Tile]:
-    """The figures that a manager asks for first: behaviours, losses, benchmarks, time and cost."""
-    return [*_eval_tiles(results.eval), *_train_tiles(results.train), *_cost_tiles(results)]
-
-
-def _eval_tiles(result: EvalResult | None) -> Iterator[Tile]:
-    if result is None:
-        return
-    for behaviour in result.behaviours:
-        if behaviour.tuned is None:
-            continue
-        gates = [gate.verdict for gate in result.gates if (gate.section, gate.subject) == ("behaviour", behaviour.id)]
-        base = figures.share(behaviour.base.value) if behaviour.base else ""
-        after = figures.share(behaviour.tuned.value)
-        note = f"{behaviour.tuned.rows} answers {figures.interval(behaviour.tuned.interval, figures.share)}".rstrip()
-        yield Tile(behaviour.id.replace("-", " "), base, after, note, figures.tone(worst(gates)) if gates else "")
-    for loss in result.losses:
-        if loss.kind == "role":
-            label = "held-out loss" if loss.group == "domain" else f"{loss.group} loss"
-            note = (
-                f"{figures.with_interval(loss.difference, 3)} nats per token" if loss.difference else "nats per token"
-            )
-            yield Tile(label, figures.figure(loss.base, 3), figures.figure(loss.tuned, 3), note)
-    for item in result.benchmarks:
-        note = f"{figures.with_interval(item.difference, 1)} points, {item.items} items"
-        yield Tile(
-            item.id, figures.figure(item.base, 1), figures.figure(item.tuned, 1), note, figures.tone(item.verdict)
-        )
-
-
-def _train_tiles(result: TrainResult | None) -> Iterator[Tile]:
-    if result is None:
-        return
-    tokens = f"{result.tokens_per_second:,.0f} tokens per second on {result.plan.device}"
-    yield Tile("training time", "", duration(result.seconds), tokens)
-
-
-def _cost_tiles(results: Results) -> Iterator[Tile]:
-    """What the devices of all stages cost at the recipe's price, and the judge; nothing where no price is known."""
-    stages = results.manifest.stages.items()
-    costs: dict[str, float | None] = {stage: record.cost_usd for stage, record in stages}
-    if results.eval is not None and results.eval.judge is not None:
-        costs["judge"] = results.eval.judge.cost.usd
-    known = {name: cost for name, cost in costs.items() if cost is not None}
-    if known:
-        parts = ", ".join(f"{name} {dollars(cost)}" for name, cost in known.items())
-        yield Tile("whole cost", "", dollars(sum(known.values())), parts)
 
 
 def benchmark_plot(result: EvalResult | None) -> str:

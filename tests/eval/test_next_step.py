@@ -86,5 +86,5 @@ def test_wrong_figures_said_with_confidence_are_read_first_though_every_gate_pas
     change = Difference(value=0.047, standard_error=0.016, interval=Bounds(low=0.019, high=0.084), p=0.003, items=202)
     wrong = _behaviour("confident-and-wrong", "confident_and_wrong").model_copy(update={**rates, "difference": change})
     step = next_step(_findings([_gate("held-out", "pass")], confident_and_wrong=wrong))
-    assert step.advice == "Good enough by every gate; read the answers for these signs first."
-    assert step.evidence[0] == "confident-and-wrong: 2.4 % to 7.1 % of 202 answers"
+    assert step.advice == "Good enough by every gate; first read the answers for confident-and-wrong."
+    assert step.evidence == ("confident-and-wrong: 2.4 % to 7.1 % of 202 answers",)

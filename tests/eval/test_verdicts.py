@@ -14,7 +14,7 @@ from sftctl.eval import verdicts
 from sftctl.eval.benchmark_figures import ItemScore, TaskScores, benchmark_figures, benchmark_gate
 from sftctl.eval.config import DropGate, LossGate
 from sftctl.eval.intervals import rate_of
-from sftctl.eval.result import BehaviourFigure, Bounds, Difference, LossFigure, Rate
+from sftctl.eval.result import BehaviourFigure, Bounds, Difference, LossFigure
 
 needs_data = pytest.mark.skipif("SFTCTL_TEST_DATA" not in os.environ, reason="needs SFTCTL_TEST_DATA")
 
@@ -109,40 +109,6 @@ def test_a_benchmarks_gate_holds_the_recipes_limits():
 def test_nothing_measured_is_inconclusive():
     assert verdicts.worst([]) == "inconclusive"
     assert verdicts.headline([]) == "inconclusive: nothing was measured"
-
-
-def test_the_story_tells_what_changed_beyond_chance_and_every_benchmark():
-    behaviours = [
-        _behaviour("polite", 0.50, 0.52, -0.02, 0.06),
-        _behaviour("apology", 0.975, 0.0, -0.99, -0.95),
-        _behaviour("current", 0.0, 0.931, 0.90, 0.96),
-    ]
-    assert verdicts.story(behaviours, [_figure(_scores([1] * 40), _scores([1] * 40))]) == (
-        "apology 97.5 % to 0 %, current 0 % to 93.1 %, mmlu 100.0 to 100.0 points"
-    )
-    assert verdicts.story([], []) == ""
-
-
-def _behaviour(name, base, tuned, low, high):
-    def rate(value):
-        return Rate(value=value, rows=200, interval=Bounds(low=None, high=None))
-
-    return BehaviourFigure(
-        id=name,
-        check="",
-        wanted=True,
-        base=rate(base),
-        tuned=rate(tuned),
-        difference=Difference(
-            value=tuned - base, standard_error=None, interval=Bounds(low=low, high=high), p=1.0, items=200
-        ),
-        lost=0,
-        gained=0,
-        mcnemar_p=None,
-        max_rate=None,
-        min_rate=None,
-        max_delta=None,
-    )
 
 
 def _scores(values, prompt="p"):

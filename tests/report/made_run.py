@@ -200,7 +200,11 @@ def evaluated() -> EvalResult:
         tuned=Side(path="runs/made/model", fingerprint="def"),
         verdict="pass",
         headline="pass: all 2 gates",
-        story="no-apology 100 % to 0 %, mmlu 61.2 to 60.5 points",
+        story={
+            "better": f"no-apology 100 % to 0 % {HOSTILE}",
+            "worse": "nothing beyond chance",
+            "forgotten": "nothing; kept: mmlu 45.9 to 45.2 points",
+        },
         gates=(
             Gate(
                 name="no-apology: at most 2 %",
@@ -271,7 +275,14 @@ def evaluated() -> EvalResult:
         ),
         drift=(Sign(name="rep-4", base=0.01, tuned=0.02, interval=None, notable=False, meaning="repetition"),),
         spreads=(
-            Spread(measure="held-out loss", unit="nats", items=200, difference=0.0, largest_item_difference=1e-7),
+            Spread(
+                measure="held-out loss",
+                unit="nats per token",
+                items=200,
+                difference=0.0,
+                largest_item_difference=1e-7,
+                item_unit="nats per token",
+            ),
         ),
         not_measured=(NotMeasured(name="judge", reason="no judge in the recipe", asked=False),),
     )

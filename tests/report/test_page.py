@@ -3,10 +3,8 @@ from html.parser import HTMLParser
 
 import pytest
 
-from sftctl.manifest import Manifest
-from sftctl.report.results import Results
+from sftctl.report.first_screen import tiles
 from sftctl.report.stage import write_junit, write_report
-from sftctl.report.view import tiles
 from sftctl.run_dir import RunDir
 from tests.browser import browser_page
 from tests.conftest import ROOT
@@ -51,7 +49,7 @@ def test_every_interval_is_written_as_low_to_high(report):
     text = re.sub(
         r"<svg.*?</svg>|<pre.*?</pre>|<style>.*?</style>|<script>.*?</script>",
         "",
-        report.read_text(encoding="utf-8"),
+        report.read_text(encoding="utf-8").replace("\u00a0", " "),
         flags=re.DOTALL,
     )
     assert re.findall(r"\[[−\d][^\]]*\]|±|\d\.\.\d", text) == []
@@ -73,12 +71,8 @@ def test_a_tile_is_coloured_by_the_gates_of_its_behaviour():
     result = evaluated()
     named = result.gates[0].model_copy(update={"name": "anything", "verdict": "fail"})
     spoilt = result.model_copy(update={"gates": (named, *result.gates[1:])})
-    tone = {tile.label: tile.tone for tile in tiles(_only(spoilt))}
+    tone = {tile.label: tile.tone for tile in tiles(spoilt)}
     assert (tone["no apology"], tone["mmlu"]) == ("bad", "good")
-
-
-def _only(result):
-    return Results(Manifest(sftctl="0"), None, None, None, result, (), "")
 
 
 def test_a_run_that_has_only_begun_has_a_page_too(tmp_path):
@@ -135,6 +129,43 @@ def test_nothing_is_wider_than_the_window(report, width):
     with browser_page(viewport={"width": width, "height": 800}) as page:
         page.goto(report.as_uri())
         assert page.evaluate("document.documentElement.scrollWidth") <= width
+
+
+def test_on_a_phone_a_wide_table_scrolls_in_its_own_box_and_its_names_stay(report):
+    with browser_page(viewport={"width": 400, "height": 800}) as page:
+        page.goto(report.as_uri())
+        table = page.locator("table", has_text="perplexity")
+        assert table.evaluate("table => table.scrollWidth > table.clientWidth")
+        assert "linear-gradient" in table.evaluate("table => getComputedStyle(table).backgroundImage")
+        name = table.locator("tbody td").first
+        before = name.bounding_box()["x"]
+        table.evaluate("table => table.scrollLeft = 1000")
+        assert (table.evaluate("table => table.scrollLeft") > 0, name.bounding_box()["x"]) == (True, before)
+
+
+def test_on_paper_is_what_the_screen_shows_and_no_control(report):
+    with browser_page() as page:
+        page.goto(report.as_uri())
+        page.emulate_media(media="print")
+        assert page.locator("button:visible, input:visible, details:visible").count() == 0
+        page.locator("details").first.evaluate("details => details.open = true")
+        assert page.locator("details:visible").count() == 1
+
+
+def test_the_first_screen_says_better_forgotten_cost_and_what_to_do(report):
+    with browser_page(viewport={"width": 1280, "height": 720}) as page:
+        page.goto(report.as_uri())
+        lines = dict(
+            zip(page.locator("dt").all_inner_texts(), page.locator("dd:not(.note)").all_inner_texts(), strict=True)
+        )
+        assert lines == {
+            "better": f"no-apology 100\u00a0% to 0\u00a0% {HOSTILE}",
+            "worse": "nothing beyond chance",
+            "forgotten": "nothing; kept: mmlu 45.9 to 45.2 points",
+            "cost": "$0.02, 12 s (curate 12 s $0.02)",
+            "to do": "Ship it.",
+        }
+        assert page.locator("dd").last.bounding_box()["y"] < 720
 
 
 def test_markdown_for_a_pull_request(golden, report):

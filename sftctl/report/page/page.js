@@ -24,7 +24,5 @@
   section.querySelector(".controls").hidden = false;
   for (const control of [search, source, kind]) control.addEventListener("input", () => { limit = step; update(); });
   more.addEventListener("click", () => { limit = rows.length; update(); });
-  // A printed page holds them all.
-  window.addEventListener("beforeprint", () => { limit = rows.length; update(); });
   update();
 })();

@@ -1,0 +1,120 @@
+"""What a reader sees first: better or not, forgotten or not, the cost, what to do; and the figures behind it."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from sftctl.eval.result import EvalResult
+from sftctl.eval.verdicts import worst
+from sftctl.report import figures
+from sftctl.report.results import Results
+from sftctl.smoke_test.result import SmokeTestResult
+from sftctl.units import dollars, duration
+
+
+@dataclass(frozen=True)
+class Banner:
+    """The verdict in a few words; `lines` are labelled sentences, `evidence` is what the advice rests on."""
+
+    name: str
+    tone: str
+    verdict: str
+    headline: str
+    lines: tuple[tuple[str, str], ...] = ()
+    evidence: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Tile:
+    """One key figure; `before` is the base's."""
+
+    label: str
+    before: str
+    after: str
+    note: str
+    tone: str = ""
+
+
+def banner(results: Results, name: str) -> Banner:
+    """Eval's verdict, or how far the run has come."""
+    cost = tuple(_cost(results))
+    if results.eval is not None:
+        result = results.eval
+        advice = ("to do", result.next_step.advice)
+        return Banner(
+            name,
+            figures.tone(result.verdict),
+            result.verdict,
+            result.headline.removeprefix(f"{result.verdict}: "),
+            (*result.story.items(), *cost, advice),
+            result.next_step.evidence,
+        )
+    if results.train is not None:
+        kept = f"Weights of step {results.train.chosen_step} are saved."
+        return Banner(name, "", "Trained, not evaluated yet", kept, cost)
+    if results.smoke_test is not None:
+        return _smoke_test_banner(results.smoke_test, name, cost)
+    if results.curate is not None:
+        count = figures.thousands(results.curate.training_rows)
+        return Banner(name, "", "Data curated", f"{count} rows are ready to train on.", cost)
+    return Banner(name, "", "Nothing has run yet", "Run `sftctl run` with this recipe.")
+
+
+def _smoke_test_banner(result: SmokeTestResult, name: str, cost: tuple[tuple[str, str], ...]) -> Banner:
+    if result.passed:
+        headline = f"{len(result.checks)} checks on {result.steps} real steps."
+        return Banner(name, "good", "Smoke test passed", headline, cost)
+    failed = ", ".join(check.name for check in result.failed)
+    return Banner(name, "bad", "Smoke test failed", f"Failed: {failed}.", cost)
+
+
+def _cost(results: Results) -> Iterator[tuple[str, str]]:
+    """Time of all stages, and what their devices cost at the recipe's price, and the judge; nothing before a stage."""
+    stages = results.manifest.stages
+    if not stages:
+        return
+    judge = results.eval.judge.cost.usd if results.eval is not None and results.eval.judge is not None else None
+    known = [cost for cost in (*(record.cost_usd for record in stages.values()), judge) if cost is not None]
+    whole = [dollars(sum(known))] if known else []
+    parts = [
+        f"{stage} {duration(record.seconds)}" + (f" {dollars(record.cost_usd)}" if record.cost_usd is not None else "")
+        for stage, record in stages.items()
+    ]
+    parts += [f"judge {dollars(judge)}"] if judge is not None else []
+    whole.append(duration(sum(record.seconds for record in stages.values())))
+    yield "cost", f"{', '.join(whole)} ({', '.join(parts)})"
+
+
+def tiles(result: EvalResult | None) -> list[Tile]:
+    """Base and tuned at a glance: behaviours, losses, benchmarks, each in the colour of its worst gate."""
+    return [*_behaviour_tiles(result), *_loss_tiles(result), *_benchmark_tiles(result)] if result else []
+
+
+def _behaviour_tiles(result: EvalResult) -> Iterator[Tile]:
+    for behaviour in result.behaviours:
+        if behaviour.tuned is None:
+            continue
+        base = figures.share(behaviour.base.value) if behaviour.base else ""
+        after = figures.share(behaviour.tuned.value)
+        note = f"{behaviour.tuned.rows} answers {figures.interval(behaviour.tuned.interval, figures.share)}".rstrip()
+        yield Tile(behaviour.id.replace("-", " "), base, after, note, _tone(result, "behaviour", behaviour.id))
+
+
+def _loss_tiles(result: EvalResult) -> Iterator[Tile]:
+    for loss in (loss for loss in result.losses if loss.kind == "role"):
+        label = "held-out loss" if loss.group == "domain" else f"{loss.group} loss"
+        change = f"{figures.with_interval(loss.difference, 3)} " if loss.difference else ""
+        before = "" if loss.base is None else figures.figure(loss.base, 3)
+        tone = _tone(result, "general" if loss.group == "general" else "held-out", loss.group)
+        yield Tile(label, before, figures.figure(loss.tuned, 3), f"{change}nats per token", tone)
+
+
+def _benchmark_tiles(result: EvalResult) -> Iterator[Tile]:
+    for item in result.benchmarks:
+        note = f"{figures.with_interval(item.difference, 1)} points, {item.items} items"
+        before, after = figures.figure(item.base, 1), figures.figure(item.tuned, 1)
+        yield Tile(item.id.replace("-", " "), before, after, note, figures.tone(item.verdict))
+
+
+def _tone(result: EvalResult, section: str, subject: str) -> str:
+    verdicts = [gate.verdict for gate in result.gates if (gate.section, gate.subject) == (section, subject)]
+    return figures.tone(worst(verdicts)) if verdicts else ""
