@@ -102,7 +102,7 @@ def _encoded(rows: Sequence[Conversation], bench: Bench, measured: Measured) -> 
         measured.miss("held-out loss", "there are no held-out rows")
         return []
     limit = loading.context_length(bench.sides.config, path=bench.sides.tuned.path)
-    encoded = encode_dataset(rows, bench.prepared, bench.data, model_max_length=limit)
+    encoded = encode_dataset(rows, bench.prepared, bench.data, model_max_length=limit, what="held-out rows")
     if encoded.refused:
         console.warn(f"{len(encoded.refused)} held-out rows cannot be tokenised and are not measured")
     return encoded.rows

@@ -2,7 +2,7 @@
 
 import sys
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import islice
 
@@ -51,21 +51,23 @@ def encode_dataset(
     config: DataConfig,
     *,
     model_max_length: int | None = None,
+    what: str = "rows",
 ) -> EncodedDataset:
-    """Every conversation as a row, or refused with a reason; no row without a trained token.
+    """Every conversation as a row, or refused with a reason; no row without a trained token. Errors call them `what`.
 
     Raises TooManyDropped where more than `max_dropped_fraction` of the rows is left out, DataUnusable where nothing is
     left, and where a row is too long under `on_overflow: error`.
     """
     limit = model_max_length if config.max_length == "auto" else min(config.max_length, model_max_length or sys.maxsize)
     encoder = row_encoder(prepared, config)
-    overflow = Overflow(limit or sys.maxsize, config.on_overflow, encoder)
+    overflow = Overflow(limit or sys.maxsize, config.on_overflow, encoder, limit_of_model=limit != config.max_length)
     building = _Building()
     unread = iter(conversations)
     while some := [with_system_prompt(row, config.system_prompt) for row in islice(unread, _ROWS_AT_ONCE)]:
         results = encoder.encode([row.messages for row in some], [row.tools for row in some])
         building.add(some, results, overflow)
-    _check_dropped(building.refused, building.seen, config)
+    if building.refused:
+        _check_dropped(building.refused, building.seen, what, config, overflow)
     longest = max(building.rows.lengths, default=0)
     return EncodedDataset(
         rows=building.rows,
@@ -161,18 +163,24 @@ def _facts(prepared: Prepared, config: DataConfig) -> TemplateFacts:
         return TemplateFacts("", "")
 
 
-def _check_dropped(refused: Sequence[RefusedRow], rows: int, config: DataConfig) -> None:
-    if not refused:
-        return
+def _check_dropped(refused: Sequence[RefusedRow], rows: int, what: str, config: DataConfig, overflow: Overflow) -> None:
     counts = Counter(refusal.reason for refusal in refused)
     by_reason = ", ".join(f"{count} {reason}" for reason, count in counts.most_common())
     example = f"for example {refused[0].id}: {refused[0].message}"
     if len(refused) == rows:
-        raise DataUnusable(f"none of {rows} rows can be trained on ({by_reason}); {example}")
+        raise DataUnusable(f"none of {rows} {what} can be used ({by_reason}); {example}. {_cure(counts, overflow)}.")
     if len(refused) / rows > config.max_dropped_fraction:
-        cure = "Raise data.max_length, set data.on_overflow: keep_whole_turns" if counts["too_long"] else "Mend them"
         raise TooManyDropped(
-            f"{len(refused)} of {rows} rows cannot be trained on ({by_reason}), more than "
-            f"data.max_dropped_fraction={config.max_dropped_fraction:g} allows; {example}. {cure}, or, to go on "
-            f"without them, set data.max_dropped_fraction to at least {share_at_least(len(refused), rows):g}."
+            f"{len(refused)} of {rows} {what} cannot be used ({by_reason}), more than "
+            f"data.max_dropped_fraction={config.max_dropped_fraction:g} allows; {example}. {_cure(counts, overflow)}, "
+            f"or, to go on without them, set data.max_dropped_fraction to at least "
+            f"{share_at_least(len(refused), rows):g}."
         )
+
+
+def _cure(counts: Mapping[str, int], overflow: Overflow) -> str:
+    if not counts.get("too_long"):
+        return "Mend them at their source"
+    ways = [] if overflow.limit_of_model else ["raise data.max_length"]
+    ways += [] if overflow.policy == "keep_whole_turns" else ["set data.on_overflow: keep_whole_turns"]
+    return ", ".join([*ways, "shorten them at their source"]).capitalize()

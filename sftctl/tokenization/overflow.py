@@ -27,6 +27,12 @@ class Overflow:
     max_length: int
     policy: OnOverflow
     encoder: BatchEncoder
+    limit_of_model: bool = False
+    """Whether `max_length` is what the model takes, and not the recipe's key."""
+
+    @property
+    def _limit(self) -> str:
+        return f"the model's {self.max_length}" if self.limit_of_model else f"data.max_length={self.max_length}"
 
     def fit(self, row: Conversation, encoded: Encoded) -> Fitted | MaskRefused:
         """The conversation in rows of at most `max_length`, or why it is left out.
@@ -58,8 +64,9 @@ class Overflow:
     def _shorten(self, row: Conversation, length: int) -> Encoded | MaskRefused:
         if self.policy == "error":
             raise DataUnusable(
-                f"row {row.id} of {row.source} has {length} tokens, data.max_length is {self.max_length}. Raise "
-                "max_length, or set data.on_overflow to drop or keep_whole_turns"
+                f"row {row.id} of {row.source} has {length} tokens, more than {self._limit}. "
+                + ("Shorten it" if self.limit_of_model else "Raise data.max_length")
+                + ", or set data.on_overflow to drop or keep_whole_turns"
             )
         if self.policy == "keep_whole_turns":
             responses = [number for number, message in enumerate(row.messages[:-1]) if message["role"] == "assistant"]
@@ -67,4 +74,4 @@ class Overflow:
                 shorter = self.encoder.encode([row.messages[: last + 1]], [row.tools])[0]
                 if isinstance(shorter, Encoded) and len(shorter.input_ids) <= self.max_length:
                     return shorter
-        return MaskRefused("too_long", f"{length} tokens, more than data.max_length={self.max_length}")
+        return MaskRefused("too_long", f"{length} tokens, more than {self._limit}")

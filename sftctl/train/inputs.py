@@ -69,7 +69,7 @@ def encode_inputs(
     """Tokenise and mask; raises DataUnusable where nothing is left to train on."""
     prepared = prepare_tokenizer(load_tokenizer(model), data, generation_stop_ids=generation_stop_ids(model))
     limit = context_length(model)
-    encoded = encode_dataset(training, prepared, data, model_max_length=limit)
+    encoded = encode_dataset(training, prepared, data, model_max_length=limit, what="training rows")
     if not encoded.rows:
         raise DataUnusable("no training row is left after tokenising. Look at the curate report for the reasons.")
     empty = [place for place, count in enumerate(counted_tokens_of(encoded.rows)) if not count]
@@ -77,5 +77,7 @@ def encode_inputs(
         first = encoded.rows[empty[0]].id
         raise DataUnusable(f"{len(empty)} rows have no token to train on, such as {first}. Remove them.")
     # Not cut to the longest training row: eval will measure these rows whole, too.
-    watched = list(encode_dataset(held_out, prepared, data, model_max_length=limit).rows) if held_out else []
-    return Inputs(prepared, encoded, watched, hashes)
+    watched = (
+        encode_dataset(held_out, prepared, data, model_max_length=limit, what="held-out rows").rows if held_out else []
+    )
+    return Inputs(prepared, encoded, list(watched), hashes)

@@ -171,10 +171,10 @@ def test_4_when_too_many_training_rows_are_too_long_whatever_an_earlier_run_left
     ran = sftctl("train", "recipe.yaml", "train.rows=rows.jsonl", "data.max_length=60", "--json", cwd=folder)
     error = ran.document["error"]
     assert (ran.exit_code, error["exit_code"], error["kind"]) == (4, 4, "TooManyDropped")
-    assert error["message"].startswith("26 of 40 rows cannot be trained on (26 too_long), more than ")
+    assert error["message"].startswith("26 of 40 training rows cannot be used (26 too_long), more than ")
     assert error["message"].endswith(
-        "Raise data.max_length, set data.on_overflow: keep_whole_turns, or, to go on without them, "
-        "set data.max_dropped_fraction to at least 0.65."
+        "Raise data.max_length, set data.on_overflow: keep_whole_turns, shorten them at their source, or, to go on "
+        "without them, set data.max_dropped_fraction to at least 0.65."
     )
     manifest = json.loads((folder / "runs/desk/manifest.json").read_text())
     failure = manifest["failures"]["train"]

@@ -36,7 +36,9 @@ def test_a_healthy_adapter_recipe_passes(trial, tmp_path):
 
 def test_a_failed_check_is_exit_1_after_the_result_is_written(trial, tmp_path):
     data = DataConfig(max_length=48, max_dropped_fraction=0.01)
-    with pytest.raises(GateFailed, match=r"1 of 1 checks failed:\n  data\.rows_dropped: .* rows cannot be trained on"):
+    with pytest.raises(
+        GateFailed, match=r"1 of 1 checks failed:\n  data\.rows_dropped: .* training rows cannot be used"
+    ):
         smoke_test(trial.smoke_test, trial.train, trial.model, data, RunDir(tmp_path), 17)
     written = json.loads((tmp_path / "smoke_test" / "smoke_test.json").read_text())
     assert (written["passed"], [check["name"] for check in written["checks"]]) == (False, ["data.rows_dropped"])

@@ -52,7 +52,7 @@ def test_no_row_without_a_trained_token_reaches_the_trainer() -> None:
 
 
 def test_too_many_refusals_stop_the_run() -> None:
-    with pytest.raises(TooManyDropped, match=r"1 of 3 rows cannot be trained on \(1 no_trained_tokens\).*row-3"):
+    with pytest.raises(TooManyDropped, match=r"1 of 3 rows cannot be used \(1 no_trained_tokens\).*row-3"):
         encode_dataset([SHORT, UNANSWERED, LONG], _prepared(), DataConfig())
 
 
@@ -68,6 +68,31 @@ def test_the_longest_row_sets_the_length_unless_the_model_is_shorter() -> None:
     assert encode_dataset([SHORT, LONG], prepared, DataConfig(), model_max_length=10_000).max_length == made.max_length
     shorter = encode_dataset([SHORT, LONG], prepared, DataConfig(**LOOSE), model_max_length=made.max_length - 1)
     assert [refusal.reason for refusal in shorter.refused] == ["too_long"]
+
+
+@pytest.mark.parametrize(
+    ("config", "limit", "told"),
+    [
+        (
+            {"max_length": 12},
+            100,
+            r"more than data\.max_length=12\. Raise data\.max_length, set data\.on_overflow: keep_",
+        ),
+        (
+            {"max_length": 100},
+            12,
+            r"more than the model's 12\. Set data\.on_overflow: keep_whole_turns, shorten them at",
+        ),
+        (
+            {"on_overflow": "keep_whole_turns"},
+            4,
+            r"more than the model's 4\. Shorten them at their source\.",
+        ),
+    ],
+)
+def test_what_to_do_about_rows_that_are_too_long_depends_on_whose_limit_it_is(config, limit, told) -> None:
+    with pytest.raises(DataUnusable, match=told):
+        encode_dataset([SHORT, LONG], _prepared(), DataConfig(**config), model_max_length=limit)
 
 
 def test_a_row_that_is_too_long_is_dropped_whole() -> None:
@@ -97,7 +122,9 @@ def test_a_row_whose_first_answer_is_too_long_is_refused_by_keep_whole_turns_too
 
 def test_a_row_that_is_too_long_can_be_an_error() -> None:
     config = DataConfig(max_length=12, on_overflow="error")
-    with pytest.raises(DataUnusable, match=r"row row-2 of source has \d+ tokens, data.max_length is 12"):
+    with pytest.raises(
+        DataUnusable, match=r"row row-2 of source has \d+ tokens, more than data\.max_length=12\. Raise"
+    ):
         encode_dataset([LONG], _prepared(), config)
 
 
