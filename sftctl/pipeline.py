@@ -8,21 +8,19 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 from sftctl import console
 from sftctl.errors import ExitCode, GateFailed, Interrupted, MissingInput, SftctlError, StorageFailed, UsageError
 from sftctl.manifest import Ended, Stage, StageState, new_record, record_failure, record_stage, state_of
 from sftctl.model.use import how_to_use
+from sftctl.quick_imports import quick_imports
 from sftctl.recipe import LoadedRecipe, Recipe, resolved_yaml
 from sftctl.recipe_files import misread_sources_located, require_files
 from sftctl.run_dir import RunDir, locked, write_text
 from sftctl.stage_inputs import STANDARD_INPUT, inputs_of, with_builtin_paths
 from sftctl.stage_outputs import forget_measurements, outputs_of, product_of, result_of
 from sftctl.units import cost_usd, dollars, duration
-
-if TYPE_CHECKING:
-    from sftctl.tokenization.prepare import Prepared
 
 
 @dataclass(frozen=True)
@@ -216,22 +214,17 @@ def _refuse_launcher(stages: Sequence[Stage]) -> None:
         )
 
 
-def _prepared(session: Session) -> "Prepared":
-    from sftctl.model.loading import generation_stop_ids, load_tokenizer
-    from sftctl.tokenization.prepare import prepare_tokenizer
-
-    tokenizer = load_tokenizer(session.recipe.model)
-    stop_ids = generation_stop_ids(session.recipe.model)
-    return prepare_tokenizer(tokenizer, session.recipe.data, generation_stop_ids=stop_ids)
-
-
 def _curate(session: Session) -> None:
-    from sftctl.curate.stage import curate
-
     recipe = session.recipe
     if recipe.curate is None:
         raise UsageError(f"{session.loaded.argument}: there is no `curate` section; name its `sources` to curate them")
-    prepared, score = _prepared(session), None
+    with quick_imports():
+        from sftctl.curate.stage import curate
+        from sftctl.model.loading import generation_stop_ids, load_tokenizer
+        from sftctl.tokenization.prepare import prepare_tokenizer
+
+    tokenizer, stop_ids = load_tokenizer(recipe.model), generation_stop_ids(recipe.model)
+    prepared, score = prepare_tokenizer(tokenizer, recipe.data, generation_stop_ids=stop_ids), None
     if recipe.curate.quality.score != "off":
         from sftctl.model.response_losses import ResponseLosses
 
@@ -242,7 +235,8 @@ def _curate(session: Session) -> None:
 
 def _smoke_test(session: Session) -> None:
     _refuse_device(session)
-    from sftctl.smoke_test.stage import smoke_test
+    with quick_imports():
+        from sftctl.smoke_test.stage import smoke_test
 
     recipe, run_dir = session.recipe, session.run_dir
     smoke_test(recipe.smoke_test, with_builtin_paths(recipe.train), recipe.model, recipe.data, run_dir, recipe.seed)
@@ -261,7 +255,8 @@ def _train(session: Session) -> None:
 
         refuse_changed(config, model, data, session.run_dir, recipe.seed)
     _refuse_device(session)
-    from sftctl.train.stage import train
+    with quick_imports():
+        from sftctl.train.stage import train
 
     resume, overwrite = options.resume, options.overwrite
     train(config, model, data, session.run_dir, recipe.seed, resume=resume, overwrite=overwrite)
@@ -269,13 +264,15 @@ def _train(session: Session) -> None:
 
 def _refuse_device(session: Session) -> None:
     """What this machine cannot train ends the command in the time that torch takes to load, not all else too."""
-    from sftctl.model.device import training_device
+    with quick_imports():
+        from sftctl.model.device import training_device
 
     training_device(session.recipe.model)
 
 
 def _evaluate(session: Session) -> None:
-    from sftctl.eval.stage import evaluate
+    with quick_imports():
+        from sftctl.eval.stage import evaluate
 
     recipe, votes = session.recipe, session.options.votes
     evaluate(with_builtin_paths(recipe.eval), recipe.model, recipe.data, session.run_dir, recipe.seed, votes=votes)
@@ -303,7 +300,8 @@ def _next_step(session: Session, stage: Stage) -> str:
 
 def _write_report(session: Session) -> None:
     """The page for people, after every stage."""
-    from sftctl.report.stage import write_report
+    with quick_imports():
+        from sftctl.report.stage import write_report
 
     write_report(session.run_dir)
 
