@@ -1,4 +1,6 @@
-"""Sizes, times and money, said one way in the terminal, the report and the plan."""
+"""Sizes, times, money and shares, said one way in the terminal, the report and the plan."""
+
+import math
 
 
 def data_size(count: float) -> str:
@@ -34,3 +36,12 @@ def share_at_least(part: int, whole: int) -> float:
     while 0 < part * steps < whole:
         steps *= 10
     return -(-part * steps // whole) / steps
+
+
+def percent(share: float | None) -> str:
+    """`12 %`, `12.5 %`; below 0.1 % and above 99.9 % with the digits that this needs; a dash where there is none."""
+    if share is None or not math.isfinite(share):
+        return "–"
+    points = 100 * share
+    digits = 1 if 0.05 <= points < 99.95 else 3
+    return f"{points:.{digits}f}".rstrip("0").rstrip(".") + " %"

@@ -1,6 +1,6 @@
 import pytest
 
-from sftctl.units import cost_usd, data_size, dollars, duration, share_at_least
+from sftctl.units import cost_usd, data_size, dollars, duration, percent, share_at_least
 
 
 @pytest.mark.parametrize(
@@ -27,6 +27,17 @@ def test_what_devices_cost():
 @pytest.mark.parametrize(("amount", "words"), [(None, "–"), (0.0, "$0.00"), (0.0042, "$0.0042"), (1234.5, "$1,234.50")])
 def test_money_in_words(amount, words):
     assert dollars(amount) == words
+
+
+@pytest.mark.parametrize(
+    ("share", "words"),
+    [
+        (0.12, "12 %"), (0.125, "12.5 %"), (0.0, "0 %"), (1.0, "100 %"), (0.0002, "0.02 %"), (0.9998, "99.98 %"),
+        (None, "–"), (float("inf"), "–"),
+    ],
+)  # fmt: skip
+def test_shares_in_percent(share, words):
+    assert percent(share) == words
 
 
 # 3 / 49 = 0.0612; 29 / 100 as a product, 0.29 * 100, would be less than 29; 3 / 500,000 = 0.000006.

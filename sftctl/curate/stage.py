@@ -27,6 +27,7 @@ from sftctl.data.ingested import Ingested
 from sftctl.errors import GateFailed
 from sftctl.run_dir import RunDir
 from sftctl.tokenization.prepare import Prepared
+from sftctl.units import percent
 
 
 def curate(
@@ -165,9 +166,9 @@ def _best_first(corpus: Corpus, filtered: Filtered, quality: Quality) -> list[in
 def _require_enough_left(filtered: Filtered, config: CurateConfig, run_dir: RunDir) -> None:
     if filtered.dropped_fraction > config.max_dropped_fraction:
         raise GateFailed(
-            f"curate: the filters dropped {filtered.dropped_fraction:.1%} of the rows, more than "
-            f"curate.max_dropped_fraction allows ({config.max_dropped_fraction:.1%}). Read {run_dir.rejected_rows}, "
-            "then change curate.filters or raise the limit."
+            f"curate: the filters dropped {percent(filtered.dropped_fraction)} of the rows, more than "
+            f"curate.max_dropped_fraction allows ({percent(config.max_dropped_fraction)}). "
+            f"Read {run_dir.rejected_rows}, then change curate.filters or raise the limit."
         )
 
 

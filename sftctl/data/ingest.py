@@ -20,7 +20,7 @@ from sftctl.data.shape import misread_columns, shape_of, unseen_columns
 from sftctl.data.source import Source
 from sftctl.data.turns import out_of_order
 from sftctl.errors import DataUnusable
-from sftctl.units import share_at_least
+from sftctl.units import percent, share_at_least
 
 OnControlTokens = Literal["reject", "keep"]
 
@@ -187,9 +187,9 @@ def _refuse_unusable(source: Source, good: int, bad: Sequence[Rejected], max_bad
     most = _MAX_BAD_FRACTION if max_bad_fraction is None else max_bad_fraction
     if good and len(bad) / read <= most:
         return
-    allowed = (
-        f"at most {most:.1%} may be bad" if max_bad_fraction is None else f"curate.max_bad_fraction allows {most:.1%}"
-    )
+    allowed = f"at most {percent(most)} may be bad"
+    if max_bad_fraction is not None:
+        allowed = f"curate.max_bad_fraction allows {percent(most)}"
     ways = ["Correct these rows"]
     if not good:
         ways.append("or set the source's format")

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from sftctl.eval.intervals import bounds_of, compared
 from sftctl.eval.result import Bounds, Sign
 from sftctl.eval.text_metrics import words_of
+from sftctl.units import percent
 
 MAX_KL_NATS = 0.5
 MAX_REPETITION_RISE = 0.1
@@ -78,7 +79,7 @@ def _diversity(
         tuned=values[-1],
         interval=None,
         notable=before is not None and values[-1] < MIN_DIVERSITY_KEPT * before,
-        meaning=f"{meaning} in {budget} words of each side; notable below {MIN_DIVERSITY_KEPT:.0%} of the base's",
+        meaning=f"{meaning} in {budget} words of each side; notable below {percent(MIN_DIVERSITY_KEPT)} of the base's",
     )
 
 

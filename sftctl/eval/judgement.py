@@ -1,6 +1,7 @@
 """What the judge's figures say about the next step."""
 
 from sftctl.eval.judge.result import JudgeResult
+from sftctl.units import percent
 
 
 def loses_to_reference(result: JudgeResult | None) -> str | None:
@@ -10,4 +11,5 @@ def loses_to_reference(result: JudgeResult | None) -> str | None:
     rate = result.win_rate.rate
     if rate.high is None or rate.high >= 0.5:
         return None
-    return f"judge: win rate {rate.value:.2f} against the reference (95 %: {rate.low:.2f} to {rate.high:.2f})"
+    interval = f"95 %: {percent(rate.low)} to {percent(rate.high)}"
+    return f"judge: win rate {percent(rate.value)} against the reference ({interval})"

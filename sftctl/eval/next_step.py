@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sftctl.eval.result import BehaviourFigure, BenchmarkFigure, BestOf, Gate, LossFigure, NextStep, NotMeasured, Sign
-from sftctl.eval.verdicts import beyond_chance, percent
+from sftctl.eval.verdicts import beyond_chance
+from sftctl.units import percent
 
 BEST_OF_GAP = 0.10
 """Best-of-n beats greedy by more: better answers are within reach, and preference tuning can surface them."""

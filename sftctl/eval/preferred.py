@@ -27,6 +27,7 @@ from sftctl.eval.judge.trust import gate_of, rate_gate
 from sftctl.eval.measured import Measured
 from sftctl.eval.result import Gate, VerdictName
 from sftctl.run_dir import RunDir, write_json, write_text
+from sftctl.units import percent
 
 
 @dataclass(frozen=True)
@@ -140,7 +141,7 @@ def _arena_gate(result: ArenaResult, booth: Booth, measured: Measured, config: A
     if config.min_win_rate is not None:
         verdict, message = rate_gate(rate, config.min_win_rate, "the base")
         measured.failures.append(_gate("arena", "base", config.min_win_rate, verdict, message))
-    console.say(f"arena: {result.votes} votes, voters: {len(result.voters)}, win rate of tuned {rate.value:.3f}")
+    console.say(f"arena: {result.votes} votes, voters: {len(result.voters)}, win rate of tuned {percent(rate.value)}")
 
 
 def _judge_gate(config: JudgeConfig, result: JudgeResult, measured: Measured) -> None:

@@ -14,6 +14,7 @@ from sftctl.eval.result import (
     Rate,
     VerdictName,
 )
+from sftctl.units import percent
 
 ORDER: tuple[VerdictName, ...] = ("pass", "weak pass", "inconclusive", "investigate", "fail")
 """From best to worst."""
@@ -189,14 +190,6 @@ def headline(gates: Sequence[Gate]) -> str:
         return f"pass: all {len(gates)} gates" if len(gates) > 1 else f"pass: {gates[0].name}"
     named = ", ".join(gate.name for gate in gates if gate.verdict == verdict)
     return f"{verdict}: {named}"
-
-
-def percent(share: float) -> str:
-    """A share as a percentage, with the digits that small shares need."""
-    if not math.isfinite(share):
-        return "?"
-    points = 100 * share
-    return f"{points:.0f} %" if points == round(points) else f"{points:.1f} %"
 
 
 def beyond_chance(difference: Difference) -> bool:

@@ -8,6 +8,7 @@ from sftctl.model.config import ModelConfig
 from sftctl.tokenization.config import DataConfig
 from sftctl.train.config import TrainConfig
 from sftctl.train.result import Advice, Plan
+from sftctl.units import percent
 
 REFERENCE_BATCH = 32
 """The batch that the default learning rates are meant for."""
@@ -107,7 +108,7 @@ def _no_general_rows(now: Situation) -> Advice | None:
     if share >= 0.05 or any(role in ("code", "safety") for role in now.roles):
         return None
     return Advice(
-        what=f"{share:.0%} of the rows are general",
+        what=f"{percent(share)} of the rows are general",
         why="a model that sees one narrow domain forgets the rest",
         change="add a source with role: general and a share of 0.05-0.10, or set train.anchor",
     )

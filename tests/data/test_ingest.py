@@ -76,9 +76,7 @@ def test_sources_keep_their_names_roles_and_order(tmp_path):
 def test_bad_rows_up_to_the_fraction_go_on_and_one_more_ends_the_command(tmp_path):
     good = [FEE] * 98
     assert len(ingest([write(tmp_path / "a.jsonl", *good, "{")], max_bad_fraction=0.0102).rejected) == 1
-    with pytest.raises(
-        DataUnusable, match=r"2 of 100 rows cannot be used; curate.max_bad_fraction allows 1.0%"
-    ) as told:
+    with pytest.raises(DataUnusable, match=r"2 of 100 rows cannot be used; curate.max_bad_fraction allows 1 %") as told:
         ingest([write(tmp_path / "a.jsonl", *good, "{", "{")], max_bad_fraction=0.01)
     assert str(told.value).endswith(
         "Correct these rows, or, to go on without them, set curate.max_bad_fraction to at least 0.02"
@@ -94,7 +92,7 @@ def test_the_share_that_is_named_passes(tmp_path):
 
 def test_a_file_that_no_source_of_the_recipe_names_is_told_of_no_key_that_would_not_help(tmp_path):
     with pytest.raises(
-        DataUnusable, match=r"1 of 2 rows cannot be used; at most 1.0% may be bad.*(?s:.*)Correct these rows$"
+        DataUnusable, match=r"1 of 2 rows cannot be used; at most 1 % may be bad.*(?s:.*)Correct these rows$"
     ):
         ingest([write(tmp_path / "a.jsonl", FEE, "{")])
 

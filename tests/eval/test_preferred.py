@@ -42,7 +42,7 @@ def test_the_judge_is_a_gate_and_its_figures_are_in_eval_json(stage, tmp_path):
     assert (result.judge.win_rate.rate.value, result.judge.win_rate.won, result.judge.win_rate.lost) == (0.75, 24, 8)
     gate = next(gate for gate in result.gates if gate.section == "judge")
     assert (gate.name, gate.verdict) == ("judge: tuned against base", "pass")
-    assert gate.message.startswith("win rate 0.750 (95 %: 0.5")
+    assert gate.message.startswith("win rate 75 % (95 %: 5")
     assert [example.winner for example in result.judge.examples] == ["tuned"] * 5 + ["opponent"] * 5
     assert not (tmp_path / "run" / "eval" / "preferences.jsonl").exists()
 
@@ -50,7 +50,7 @@ def test_the_judge_is_a_gate_and_its_figures_are_in_eval_json(stage, tmp_path):
 def test_a_win_rate_below_the_limit_fails_the_run(stage, tmp_path):
     with (
         serving(perfect) as judge,
-        pytest.raises(GateFailed, match=r"judge: tuned against base: fail, win rate 0\.750"),
+        pytest.raises(GateFailed, match=r"judge: tuned against base: fail, win rate 75 %"),
     ):
         run_eval({**stage, "judge": _judge(judge, min_win_rate=0.95)}, tmp_path / "run")
 

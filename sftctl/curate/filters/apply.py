@@ -9,6 +9,7 @@ from sftctl.curate.filters.pii import PersonalData
 from sftctl.curate.filters.refusal import Refusal
 from sftctl.curate.filters.rules import FilterRule
 from sftctl.data.conversation import Conversation
+from sftctl.units import percent
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,8 +44,8 @@ def share_warnings(judgements: Sequence[Judgement], rules: Sequence[FilterRule])
         flagged = sum(rule.rule in judgement.flags for judgement in kept)
         if flagged > rule.max_share * len(kept):
             sentences.append(
-                f"{flagged} of {len(kept)} kept rows ({flagged / len(kept):.1%}) are refusals, more than "
-                f"{rule.max_share:.0%}: the model will learn to refuse. "
+                f"{flagged} of {len(kept)} kept rows ({percent(flagged / len(kept))}) are refusals, more than "
+                f"{percent(rule.max_share)}: the model will learn to refuse. "
                 "Set the filter `refusal` to `drop`, or raise its max_share if that is wanted."
             )
     return tuple(sentences)

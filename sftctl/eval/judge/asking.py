@@ -17,6 +17,7 @@ from sftctl.eval.judge.reply import JudgeReply, NoReply, Tokens
 from sftctl.eval.judge.result import Cost
 from sftctl.eval.judge.spending import Spending, most_tokens
 from sftctl.manifest import hash_value
+from sftctl.units import dollars
 
 
 @dataclass(frozen=True)
@@ -135,7 +136,7 @@ def _serve_all(missing: Mapping[str, Request], desk: _Desk, pool: ThreadPoolExec
 def _tell_progress(before: int, after: int, total: int, usd: float | None) -> None:
     """A line at every tenth."""
     if before * 10 // total != after * 10 // total:
-        spent = "" if usd is None else f", ${usd:.4f} so far"
+        spent = "" if usd is None else f", {dollars(usd)} so far"
         console.say(f"judge: {after} of {total} replies{spent}")
 
 

@@ -26,6 +26,7 @@ from sftctl.eval.judge.result import Canary, Cost, Example, Grades, JudgeResult,
 from sftctl.eval.judge.trust import agreement_with_humans, warnings_of
 from sftctl.eval.judge.win_rate import PromptVerdicts, bounded, reliability, win_rate
 from sftctl.run_dir import RunDir
+from sftctl.units import percent
 
 _CHECKED_PROMPTS = 5
 """Prompts whose answers become canaries and meet themselves: 30 requests, whatever the size of the run."""
@@ -214,8 +215,8 @@ def _winner(score: float | None) -> Winner:
 
 def _unreadable(config: JudgeConfig, run_dir: RunDir, trust: Reliability) -> str:
     said = (
-        f"judge {config.model}: {trust.unparsed_share:.0%} of its replies hold no verdict, more than "
-        f"eval.judge.max_unparsed_share ({config.max_unparsed_share:.0%}). Read {run_dir.judgements}; then take "
+        f"judge {config.model}: {percent(trust.unparsed_share)} of its replies hold no verdict, more than "
+        f"eval.judge.max_unparsed_share ({percent(config.max_unparsed_share)}). Read {run_dir.judgements}; then take "
         "another judge, or raise eval.judge.max_reply_tokens where replies are cut."
     )
     if not trust.interrupted:

@@ -7,6 +7,7 @@ from typing import Literal
 from sftctl.eval.arena.agreement import cohen_kappa
 from sftctl.eval.judge.config import JudgeConfig
 from sftctl.eval.judge.result import Canary, Estimate, HumanAgreement, JudgeResult, Reliability, SelfTest, Winner
+from sftctl.units import percent
 
 VerdictName = Literal["pass", "weak pass", "inconclusive", "fail"]
 
@@ -27,13 +28,13 @@ def warnings_of(reliability: Reliability, self_test: SelfTest, canaries: Sequenc
             f"position bias {reliability.position_bias:+.2f}: it names the answer at one place, not the better"
         )
     if reliability.swap_consistency < LEAST_SWAP_CONSISTENCY:
-        found.append(f"only {reliability.swap_consistency:.0%} of prompts get the same winner in both orders")
+        found.append(f"only {percent(reliability.swap_consistency)} of prompts get the same winner in both orders")
     if reliability.tie_share > MOST_TIES:
-        found.append(f"{reliability.tie_share:.0%} of its verdicts are ties")
+        found.append(f"{percent(reliability.tie_share)} of its verdicts are ties")
     if not self_test.verdicts:
         found.append("no verdict on equal answers, so it is not known whether they come out even")
     elif abs(self_test.win_rate - 0.5) > MOST_SELF_TEST_GAP:
-        found.append(f"equal answers come out at {self_test.win_rate:.2f}, not at 0.50")
+        found.append(f"equal answers come out at {percent(self_test.win_rate)}, not at 50 %")
     for canary in canaries:
         # What the server refuses, no real answer can get past either.
         if not canary.verdicts and not canary.refused:
@@ -54,17 +55,20 @@ def gate_of(config: JudgeConfig, result: JudgeResult) -> tuple[VerdictName, str]
     verdict, said = rate_gate(rate, limit, result.against)
     fair = result.length_controlled
     if verdict == "pass" and fair.low is not None and fair.low <= limit:
-        return "weak pass", f"{said}; at equal length {fair.value:.3f}, from {fair.low:.3f}"
+        return "weak pass", f"{said}; at equal length {percent(fair.value)}, from {percent(fair.low)}"
     return verdict, said
 
 
 def rate_gate(rate: Estimate, limit: float, against: str) -> tuple[VerdictName, str]:
     """A pass needs the whole interval above the limit, a fail has it below; on few prompts a pass is a weak one."""
     low, high = (0.0 if rate.low is None else rate.low), (1.0 if rate.high is None else rate.high)
-    said = f"win rate {rate.value:.3f} (95 %: {low:.3f} to {high:.3f}) against {against} on {rate.items} prompts"
+    interval = f"95 %: {percent(low)} to {percent(high)}"
+    said = f"win rate {percent(rate.value)} ({interval}) against {against} on {rate.items} prompts"
     if low > limit:
-        return "pass" if rate.items >= FEW_PROMPTS else "weak pass", f"{said}, above {limit:g}"
-    return ("fail", f"{said}, below {limit:g}") if high < limit else ("inconclusive", f"{said}, {limit:g} is within")
+        return "pass" if rate.items >= FEW_PROMPTS else "weak pass", f"{said}, above {percent(limit)}"
+    if high < limit:
+        return "fail", f"{said}, below {percent(limit)}"
+    return "inconclusive", f"{said}, {percent(limit)} is within"
 
 
 def majority(votes: Sequence[Winner]) -> Winner:

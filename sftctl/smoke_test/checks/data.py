@@ -3,6 +3,7 @@
 from sftctl.smoke_test.evidence import Evidence
 from sftctl.smoke_test.result import Check
 from sftctl.tokenization.rows import EncodedRow
+from sftctl.units import percent
 
 _END_CHARACTERS = 40
 _MAX_CUT_SHARE = 0.05
@@ -14,7 +15,7 @@ def rows_dropped(evidence: Evidence) -> Check:
     refused, total = len(training.refused), len(training.refused) + len(training.rows)
     share = refused / total if total else 1.0
     reasons = sorted({refusal.reason for refusal in training.refused})
-    text = f"{refused} of {total} rows dropped ({share:.1%})" + (f": {', '.join(reasons)}" if reasons else "")
+    text = f"{refused} of {total} rows dropped ({percent(share)})" + (f": {', '.join(reasons)}" if reasons else "")
     if share > evidence.data.max_dropped_fraction:
         return Check(
             name="data.rows_dropped",
@@ -31,7 +32,7 @@ def trained_tokens(evidence: Evidence) -> Check:
     rows = evidence.inputs.training.rows
     without = [row.id for row in rows if row.trained_tokens == 0]
     share = evidence.inputs.training.trained_tokens / max(1, evidence.inputs.training.total_tokens)
-    text = f"{share:.1%} of {evidence.inputs.training.total_tokens:,} tokens are trained"
+    text = f"{percent(share)} of {evidence.inputs.training.total_tokens:,} tokens are trained"
     if not without:
         return Check(name="data.trained_tokens", verdict="pass", evidence=text)
     return Check(

@@ -4,7 +4,7 @@ from sftctl.errors import OutOfMemory
 from sftctl.smoke_test.evidence import Evidence
 from sftctl.smoke_test.result import Check
 from sftctl.tokenization.compact import lengths_of
-from sftctl.units import data_size
+from sftctl.units import data_size, percent
 
 _TIGHT, _FULL = 0.85, 0.95
 _OUTLIER = 8
@@ -24,7 +24,7 @@ def peak(evidence: Evidence) -> Check:
     if machine.device_memory_bytes is None:
         return Check(name=name, verdict="pass", evidence=text)
     share = held / machine.device_memory_bytes
-    text = f"{text}; {share:.0%} of {data_size(machine.device_memory_bytes)} ({machine.device_name})"
+    text = f"{text}; {percent(share)} of {data_size(machine.device_memory_bytes)} ({machine.device_name})"
     if share > _FULL:
         advice = "lower train.micro_batch, set train.gradient_checkpointing=true, or use model.method=lora"
         return Check(name=name, verdict="fail", evidence=text, advice=advice)

@@ -9,6 +9,7 @@ from sftctl.model.scoring import StopRank
 from sftctl.smoke_test.evidence import Evidence
 from sftctl.smoke_test.result import Check
 from sftctl.smoke_test.snapshot import Prompt
+from sftctl.units import percent
 
 _SURE_SHARE = 0.9
 _ECHO_CHARACTERS = 24
@@ -22,7 +23,7 @@ def stop(evidence: Evidence) -> Check:
         why = "no row trains a stop token" if evidence.after else "the steps ended in an error"
         return Check(name=name, verdict="skipped", evidence=why)
     before, after = _first_share(evidence.before.stop_ranks), _first_share(evidence.after.stop_ranks)
-    text = f"ranked first at {after:.0%} of {len(evidence.after.stop_ranks)} true ends, {before:.0%} before"
+    text = f"ranked first at {percent(after)} of {len(evidence.after.stop_ranks)} true ends, {percent(before)} before"
     if after >= 0.5 and (after > before or after >= _SURE_SHARE):
         return Check(name=name, verdict="pass", evidence=text)
     if after >= 0.5 and after == before:

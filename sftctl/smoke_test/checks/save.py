@@ -2,7 +2,7 @@
 
 from sftctl.smoke_test.evidence import Evidence
 from sftctl.smoke_test.result import Check
-from sftctl.units import data_size
+from sftctl.units import data_size, duration
 
 _COPIES_BESIDE_KEPT = 3
 """The best checkpoint, the one being written, and the finished model."""
@@ -19,9 +19,8 @@ def checkpoint(evidence: Evidence) -> Check:
         )
     if reload.problem is not None:
         return Check(name=name, verdict="fail", evidence=reload.problem, advice="check the disk, then run this again")
-    text = (
-        f"{saved.size_bytes / 2**20:.1f} MiB in {saved.seconds:.1f} s; logits differ by {reload.max_logit_difference:g}"
-    )
+    speed = f"{data_size(saved.size_bytes)} in {duration(saved.seconds)}"
+    text = f"{speed}; logits differ by {reload.max_logit_difference:g}"
     if reload.max_logit_difference != 0:
         return Check(name=name, verdict="fail", evidence=text, advice="what is saved is not what was trained")
     return Check(name=name, verdict="pass", evidence=text)

@@ -114,7 +114,7 @@ def test_more_refusals_than_their_share_are_warned_of():
         [Judgement("flag", None, ("refusal",))] * 2 + [Judgement("keep")] * 8 + [Judgement("drop", "loop_at_end")]
     )
     (sentence,) = share_warnings(judgements, [Refusal(max_share=0.1)])
-    assert sentence.startswith("2 of 10 kept rows (20.0%) are refusals, more than 10%")
+    assert sentence.startswith("2 of 10 kept rows (20 %) are refusals, more than 10 %")
     assert share_warnings(judgements, [Refusal(max_share=0.2)]) == ()
 
 

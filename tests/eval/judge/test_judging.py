@@ -149,7 +149,7 @@ def test_a_silent_judge_and_a_refused_prompt_are_counted_not_dropped(tmp_path, c
 
     with serving(partly) as judge:
         result = run(judge, tmp_path, contests(8), max_unparsed_share=0.5, max_attempts=2)
-        with pytest.raises(EnvironmentProblem, match=r"25% of its replies hold no verdict"):
+        with pytest.raises(EnvironmentProblem, match=r"25 % of its replies hold no verdict"):
             run(judge, tmp_path, contests(8), max_attempts=2)
     assert (result.reliability.unparsed_share, result.reliability.refused) == (0.25, 2)
     assert result.win_rate.rate.items == 6
