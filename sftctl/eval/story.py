@@ -5,7 +5,8 @@ from dataclasses import dataclass
 
 from sftctl.eval.judge.result import Estimate
 from sftctl.eval.result import BehaviourFigure, BenchmarkFigure, Gate, LossFigure, VerdictName
-from sftctl.eval.verdicts import beyond_chance, percent
+from sftctl.eval.verdicts import beyond_chance
+from sftctl.units import percent
 
 _TOLD = 3
 """Changes named in one line; the report has them all."""
