@@ -10,7 +10,7 @@ from sftctl.train.assembly import Assembled, TrainingSections
 from sftctl.train.checkpoints import Checkpoint
 from sftctl.train.config import TrainConfig
 from sftctl.train.inputs import Inputs
-from sftctl.train.result import Expected, TrainResult
+from sftctl.train.result import Expected, Plan, TrainResult
 from sftctl.units import cost_usd
 
 
@@ -60,10 +60,13 @@ def cost_so_far(config: TrainConfig, *, processes: int, seconds: float) -> float
     return cost_usd(seconds, config.gpu_hour_usd, processes)
 
 
-def read_forecast(run_dir: RunDir) -> Expected | None:
-    """What the smoke test expected, if it ran in this run directory."""
+def read_forecast(run_dir: RunDir, plan: Plan) -> Expected | None:
+    """What the smoke test expected; None without one, and where its run had other steps or tokens than this."""
+    tokens = round(plan.total_tokens * (plan.steps / plan.steps_per_epoch))
     try:
         forecast = json.loads(run_dir.smoke_test_result.read_text(encoding="utf-8"))["forecast"]
+        if (forecast["steps"], forecast["tokens"]) != (plan.steps, tokens):
+            return None
         return Expected(
             seconds=forecast["seconds"],
             peak_memory_bytes=forecast["peak_memory_bytes"],

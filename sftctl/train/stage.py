@@ -186,7 +186,7 @@ def _finish(
         model = sharding.whole_model(recipe, start.inputs, weights)
     chosen = _choose_weights(model, assembled.conductor.progress, run_dir)
     result = outcome_of(recipe, start.inputs, assembled, start.checkpoint, chosen)
-    result = result.model_copy(update={"forecast": read_forecast(run_dir)})
+    result = result.model_copy(update={"forecast": read_forecast(run_dir, result.plan)})
     rows = start.inputs.rows[: publishing.CHECK_ROWS]
     live_logits = publishing.logits_of(model, rows)
     card = model_card(Made(recipe.train, recipe.model, start.data, recipe.seed), result, start.inputs.hashes)
