@@ -51,7 +51,7 @@ def evaluate(
         unreachable = ask_who_is_preferred(booth, measured)
         write_generations(run_dir, measured.pairs)
         seconds = time.monotonic() - started
-        result = conclude(config, measured, seed=seed, seconds=seconds, flattened=_flattened(run_dir))
+        result = conclude(config, measured, seed=seed, seconds=seconds, flattened=training_flattened(config, run_dir))
         write_json(run_dir.eval_result, result.model_dump(mode="json"))
     _announce(result, run_dir)
     if unreachable is not None:
@@ -85,8 +85,13 @@ def _written_by_us(path: str) -> bool:
     return first is not None and {"id", "messages", "source", "role"} <= first.value.keys()
 
 
-def _flattened(run_dir: RunDir) -> bool | None:
-    """Whether held-out loss fell by less than 1 % over the last measurement of training; None where it is not known."""
+def training_flattened(config: EvalConfig, run_dir: RunDir) -> bool | None:
+    """Whether held-out loss fell by less than 1 % over the last measurement of training.
+
+    None where it is not known, and where another model is judged than the one that was trained here.
+    """
+    if not config.needs_training:
+        return None
     try:
         trained = TrainResult.model_validate_json(run_dir.train_result.read_bytes())
     except (OSError, ValidationError):
