@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from sftctl.eval.result import Bounds, Difference
+from sftctl.units import percent
 
 _HYPHEN_AS_MINUS = re.compile(r"(?<![\w-])-(?=\d)")
 
@@ -59,14 +60,9 @@ def with_interval(difference: Difference | None, digits: int, said: str = "95 %:
     return f"{signed(difference.value, digits)} {ends}".rstrip()
 
 
-def share(value: float | None) -> str:
-    """A share from 0 to 1 as a percentage."""
-    return "–" if value is None else f"{100 * value:.1f}".removesuffix(".0") + " %"
-
-
 def share_interval(bounds: Bounds | None) -> str:
     """An interval of a share, in a column that says at its head how sure it is."""
-    return interval(bounds, share, said="")
+    return interval(bounds, percent, said="")
 
 
 def typeset(text: str) -> str:

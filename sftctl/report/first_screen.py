@@ -8,7 +8,7 @@ from sftctl.eval.verdicts import worst
 from sftctl.report import figures
 from sftctl.report.results import Results
 from sftctl.smoke_test.result import SmokeTestResult
-from sftctl.units import dollars, duration
+from sftctl.units import dollars, duration, percent
 
 
 @dataclass(frozen=True)
@@ -93,9 +93,9 @@ def _behaviour_tiles(result: EvalResult) -> Iterator[Tile]:
     for behaviour in result.behaviours:
         if behaviour.tuned is None:
             continue
-        base = figures.share(behaviour.base.value) if behaviour.base else ""
-        after = figures.share(behaviour.tuned.value)
-        note = f"{behaviour.tuned.rows} answers {figures.interval(behaviour.tuned.interval, figures.share)}".rstrip()
+        base = percent(behaviour.base.value) if behaviour.base else ""
+        after = percent(behaviour.tuned.value)
+        note = f"{behaviour.tuned.rows} answers {figures.interval(behaviour.tuned.interval, percent)}".rstrip()
         yield Tile(behaviour.id.replace("-", " "), base, after, note, _tone(result, "behaviour", behaviour.id))
 
 

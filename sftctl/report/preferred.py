@@ -7,7 +7,7 @@ from sftctl.eval.judge.result import Canary, Cost, Estimate, Grades, JudgeResult
 from sftctl.eval.result import Bounds, EvalResult
 from sftctl.report import figures
 from sftctl.report.charts import Point, forest
-from sftctl.units import dollars
+from sftctl.units import dollars, percent
 
 
 def win_rate_plot(result: EvalResult | None) -> str:
@@ -45,10 +45,10 @@ def judge_facts(judge: JudgeResult | None) -> list[tuple[str, str]]:
         ("at equal length", f"{_share(fair)}, approximate"),
         ("exact sign test", f"p = {rate.sign_test_p:.2g}"),
         ("position bias", f"{figures.signed(trust.position_bias, 2)} (1 always names the first, −1 the second)"),
-        ("same winner in both orders", figures.share(trust.swap_consistency)),
-        ("ties", figures.share(trust.tie_share)),
-        ("no verdict", f"{figures.share(trust.unparsed_share)}{_why_none(trust)}"),
-        ("equal answers come out at", f"{judge.self_test.win_rate:.2f} (even is 0.50)"),
+        ("same winner in both orders", percent(trust.swap_consistency)),
+        ("ties", percent(trust.tie_share)),
+        ("no verdict", f"{percent(trust.unparsed_share)}{_why_none(trust)}"),
+        ("equal answers come out at", f"{percent(judge.self_test.win_rate)} (even is 50 %)"),
     ]
     facts += [(canary.name, _fooled(canary)) for canary in judge.canaries]
     if judge.human_agreement is not None:
@@ -78,12 +78,10 @@ def _cost(cost: Cost) -> str:
 def _agreement(judge: JudgeResult) -> str:
     agreement = judge.human_agreement
     assert agreement is not None
-    said = f"{figures.share(agreement.agreement)} of {agreement.prompts} prompts, kappa {agreement.kappa:.2f}"
+    said = f"{percent(agreement.agreement)} of {agreement.prompts} prompts, kappa {agreement.kappa:.2f}"
     if agreement.human_agreement is None or agreement.human_kappa is None:
         return said
-    return (
-        f"{said}; people with each other {figures.share(agreement.human_agreement)}, kappa {agreement.human_kappa:.2f}"
-    )
+    return f"{said}; people with each other {percent(agreement.human_agreement)}, kappa {agreement.human_kappa:.2f}"
 
 
 def arena_facts(arena: ArenaResult | None) -> list[tuple[str, str]]:
@@ -94,7 +92,7 @@ def arena_facts(arena: ArenaResult | None) -> list[tuple[str, str]]:
     if arena.win_rate is not None:
         rate = arena.win_rate
         facts.append(("win rate", f"{_share(rate.rate)}, exact sign test p = {rate.sign_test_p:.2g}"))
-    facts.append(("both bad", figures.share(arena.both_bad_share)))
+    facts.append(("both bad", percent(arena.both_bad_share)))
     if arena.side_bias is not None:
         facts.append(("side bias", f"{figures.signed(arena.side_bias, 2)} (1 always left)"))
     if arena.agreement is not None:
@@ -103,7 +101,7 @@ def arena_facts(arena: ArenaResult | None) -> list[tuple[str, str]]:
         facts.append(("agreement of people", said or "no prompt in common"))
     for voter in arena.voters:
         if voter.self_consistency is not None:
-            repeated = f"{figures.share(voter.self_consistency)} of {voter.repeats} repeats"
+            repeated = f"{percent(voter.self_consistency)} of {voter.repeats} repeats"
             facts.append((f"{voter.name} repeats themselves", repeated))
     facts += [(f"{item.model} beats an average model", _share(item.chance)) for item in arena.strengths]
     return facts
@@ -111,8 +109,8 @@ def arena_facts(arena: ArenaResult | None) -> list[tuple[str, str]]:
 
 def _share(rate: Estimate) -> str:
     """A share with its interval, in percent."""
-    bounds = figures.interval(Bounds(low=rate.low, high=rate.high), figures.share)
-    return f"{figures.share(rate.value)} {bounds or '(too few for an interval)'}"
+    bounds = figures.interval(Bounds(low=rate.low, high=rate.high), percent)
+    return f"{percent(rate.value)} {bounds or '(too few for an interval)'}"
 
 
 def grade_difference(grades: Grades) -> str:

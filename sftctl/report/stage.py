@@ -15,7 +15,7 @@ from sftctl.report.junit import Suite, eval_cases, junit, smoke_test_cases
 from sftctl.report.markdown import markdown
 from sftctl.report.results import Results, read_results
 from sftctl.run_dir import RunDir, write_text
-from sftctl.units import duration
+from sftctl.units import duration, percent
 
 _PAGE = Path(__file__).parent / "page"
 
@@ -51,7 +51,7 @@ def page(results: Results, name: str) -> str:
         figures.figure,
         figures.shortest,
         figures.with_interval,
-        figures.share,
+        percent,
         figures.share_interval,
         figures.thousands,
         figures.typeset,

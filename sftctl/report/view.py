@@ -9,7 +9,7 @@ from sftctl.report import figures
 from sftctl.report.charts import Point, forest, loss_curves
 from sftctl.report.results import Results
 from sftctl.train.result import TrainResult
-from sftctl.units import data_size, dollars, duration
+from sftctl.units import data_size, dollars, duration, percent
 
 
 @dataclass(frozen=True)
@@ -107,7 +107,7 @@ def training_facts(result: TrainResult | None) -> list[tuple[str, str]]:
         ("method", f"{plan.method}, {plan.trainable_parameters:,} of {plan.parameters:,} weights trained"),
         ("rows", f"{plan.rows:,} rows, {plan.trained_tokens:,} trained tokens, {plan.batch_size} examples a step"),
         ("learning rate", f"{plan.learning_rate:g}"),
-        ("speed", f"{result.tokens_per_second:,.0f} tokens per second, {100 * result.fill:.0f} % of positions filled"),
+        ("speed", f"{result.tokens_per_second:,.0f} tokens per second, {percent(result.fill)} of positions filled"),
         ("peak memory", data_size(result.peak_memory_bytes)),
     ]
     if result.reload is not None:
