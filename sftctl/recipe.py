@@ -170,6 +170,7 @@ class _Overlay:
         # A lone dash is standard input to the user, and an empty list item to YAML.
         parsed = parse_document("command line", '"-"' if text == "-" else text)
         shift = len(key) + 1
+        self._forget_places(path)
         for problem in parsed.problems:
             self.problems.append(Problem(problem.message, source, Position(1, shift + 1)))
         parent = self._parent(path, source)
@@ -183,6 +184,12 @@ class _Overlay:
         elif isinstance(last, int) and last < len(parent):
             parent[last] = parsed.value
         self.sources[path] = (source, Position(1, shift + 1))
+
+    def _forget_places(self, path: tuple[str | int, ...]) -> None:
+        """What stood at or below an overridden key stands there no more."""
+        for places in (self.document.keys, self.document.values, self.sources):
+            for old in [old for old in places if old[: len(path)] == path]:
+                del places[old]
 
     def _parent(self, path: tuple[str | int, ...], source: SourceText) -> Any:
         """The mapping or list that holds the last part of `path`; mappings that are missing are made."""

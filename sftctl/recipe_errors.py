@@ -62,9 +62,10 @@ def recipe_error(problems: Iterable[Problem]) -> RecipeError:
     return RecipeError("\n".join([f"the recipe has {count}", *(problem.describe() for problem in ordered)]))
 
 
-def nearest(word: str, valid: Sequence[str]) -> str | None:
+def nearest(word: str, valid: Sequence[str], *, min_similarity: float = 0.6) -> str | None:
     """The valid word that was most likely meant, or None when nothing is close."""
-    matches = difflib.get_close_matches(word.lower(), [candidate.lower() for candidate in valid], n=1, cutoff=0.6)
+    lowered = [candidate.lower() for candidate in valid]
+    matches = difflib.get_close_matches(word.lower(), lowered, n=1, cutoff=min_similarity)
     if matches:
         return next(candidate for candidate in valid if candidate.lower() == matches[0])
     # `lr` is meant for `learning_rate`.

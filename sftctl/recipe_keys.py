@@ -81,11 +81,18 @@ def _key_meant(word: str, root: type[BaseModel], *, guess: bool) -> str | None:
     known = all_keys(root)
     keys = [key for key in known if _name(key) in keys_at(root, tuple(key.split(".")[:-1]))]
     found = [key for key in keys if key.startswith(f"{word}.")]
-    found += [key for key in keys if word in (key, _name(key)) or (len(word) > 1 and word == initials(_name(key)))]
+    found += [key for key in keys if word == key or word in _endings(key)]
+    found += [key for key in keys if len(word) > 1 and word == initials(_name(key))]
     if guess and not any(word in (key, _name(key)) for key in known):
-        close = nearest(word, keys if "." in word else [_name(key) for key in keys])
+        close = nearest(word, keys if "." in word else [_name(key) for key in keys], min_similarity=0.8)
         found += [key for key in keys if close in (key, _name(key))]
     return found[0] if found else None
+
+
+def _endings(dotted: str) -> list[str]:
+    """`model_lora_r`, `lora_r`, `r` for `model.lora.r`."""
+    parts = dotted.split(".")
+    return ["_".join(parts[start:]) for start in range(len(parts))]
 
 
 def _name(dotted: str) -> str:

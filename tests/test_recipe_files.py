@@ -176,3 +176,9 @@ def test_a_home_folder_is_expanded_for_a_model_alone(folder, monkeypatch):
     assert f"`~` is not expanded here; write {folder}/rows.jsonl\n" in str(raised.value)
     with pytest.raises(RecipeError, match=r"there is no folder ~/models/tuned; did you mean .*/models/tuned2\?"):
         require_files(load_recipe("recipe.yaml", ["model.path=~/models/tuned"]), ("curate",), folder / "runs/desk")
+
+
+def test_what_a_whole_override_says_is_told_on_the_command_line(folder):
+    sources = "curate.sources=[{name: a, path: there.jsonl}, {name: b, path: rowz.jsonl}]"
+    with pytest.raises(RecipeError, match=r"command line:1:16: `curate\.sources\.path`: there is no file rowz\.jsonl"):
+        require_files(load_recipe("recipe.yaml", [sources]), ("curate",), folder / "runs/desk")

@@ -16,6 +16,8 @@ from sftctl.recipe_keys import key_hint
         (["--max-length", "--quiet"], "data.max_length=VALUE"),
         (["--model", "org/name"], "model.path=org/name"),
         (["--seed"], "seed=VALUE"),
+        (["--batchsize", "8"], "train.batch_size=8"),
+        (["--lora-r", "8"], "model.lora.r=8"),
         (["--share", "0.3"], None),
         (["--blub"], None),
     ],
