@@ -154,8 +154,8 @@ def _delta_gate(figure: BehaviourFigure, difference: Difference, limit: float) -
         verdict = "pass"
     else:
         verdict = "weak pass" if difference.items >= MIN_ANSWERS else "inconclusive"
-    name = f"{figure.id}: at most {percent(limit)} worse than the base"
-    message = f"{_change(difference, 3)} on {difference.items} answers"
+    name = f"{figure.id}: at most {100 * limit:g} points worse than the base"
+    message = f"{_change(difference, 1, scale=100)} points on {difference.items} answers"
     return Gate(
         name=name,
         section="behaviour",
@@ -198,12 +198,12 @@ def beyond_chance(difference: Difference) -> bool:
     return low is not None and high is not None and (low > 0 or high < 0)
 
 
-def _change(difference: Difference, digits: int) -> str:
+def _change(difference: Difference, digits: int, *, scale: float = 1) -> str:
     low, high = difference.interval.low, difference.interval.high
-    value = f"{difference.value:+.{digits}f}"
+    value = f"{scale * difference.value:+.{digits}f}"
     if low is None or high is None:
         return f"{value} (too few for an interval)"
-    return f"{value} (95 %: {low:+.{digits}f} to {high:+.{digits}f})"
+    return f"{value} (95 %: {scale * low:+.{digits}f} to {scale * high:+.{digits}f})"
 
 
 def _negative(bound: float | None) -> float | None:

@@ -80,6 +80,26 @@ def test_a_rate_gate_says_what_the_interval_allows(shown, of, verdict):
     assert (gate.name, gate.subject, gate.limits) == ("no-apology: at most 2 %", "no-apology", {"max_rate": 0.02})
 
 
+def test_a_rise_over_the_base_is_told_in_points():
+    figure = BehaviourFigure(
+        id="no-apology",
+        check="preset",
+        wanted=False,
+        base=rate_of([0.0] * 200, binary=True),
+        tuned=rate_of([1.0] * 14 + [0.0] * 186, binary=True),
+        difference=_difference(0.07, 0.04, 0.11, items=200),
+        lost=14,
+        gained=0,
+        mcnemar_p=None,
+        max_rate=None,
+        min_rate=None,
+        max_delta=0.05,
+    )
+    (gate,) = verdicts.behaviour_gates(figure)
+    assert (gate.name, gate.verdict) == ("no-apology: at most 5 points worse than the base", "investigate")
+    assert gate.message == "+7.0 (95 %: +4.0 to +11.0) points on 200 answers"
+
+
 @pytest.mark.parametrize(("value", "verdict"), [(0.3, "fail"), (0.1, "investigate"), (0.01, "pass"), (-0.5, "pass")])
 def test_a_rise_of_the_general_loss_is_judged_as_a_drop(value, verdict):
     difference = _difference(value, value - 0.005, value + 0.005)
