@@ -8,12 +8,12 @@ import jsonschema
 
 from sftctl import stats
 from sftctl.errors import UsageError
-from sftctl.eval import figures as numbers
 from sftctl.eval.answers import AnswerPair
 from sftctl.eval.behaviours import Answer, Behaviour
 from sftctl.eval.intervals import compared, difference_of, rate_of
 from sftctl.eval.prompts import Question
 from sftctl.eval.result import BehaviourFigure
+from sftctl.eval.stated_numbers import numbers, states_all
 from sftctl.pattern import Pattern
 
 _HEDGE = Pattern(
@@ -48,10 +48,10 @@ def behaviour_figure(behaviour: Behaviour, base: Sequence[Scores] | None, tuned:
 
 def confident_and_wrong(text: str, reference: str | None) -> bool | None:
     """A figure, no hedge, and not the reference's figures; None where the reference has none."""
-    right = numbers.states_all(text, reference or "")
+    right = states_all(text, reference or "")
     if right is None:
         return None
-    stated = set(numbers.numbers(text)) - set(numbers.numbers(reference or ""))
+    stated = set(numbers(text)) - set(numbers(reference or ""))
     return bool(not right and stated and not _HEDGE.search(text))
 
 

@@ -14,8 +14,9 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Discriminator, Field, Tag, field_validator, model_validator
 
-from sftctl.eval import figures, text_metrics
+from sftctl.eval import text_metrics
 from sftctl.eval.presets import PresetName, shows
+from sftctl.eval.stated_numbers import states_all
 from sftctl.pattern import Pattern
 from sftctl.section import Section
 
@@ -178,7 +179,7 @@ class NumbersMatch(_Behaviour):
     check: Literal["numbers_match"]
 
     def score(self, answer: Answer) -> float | None:
-        stated = figures.states_all(answer.text, answer.reference or "")
+        stated = states_all(answer.text, answer.reference or "")
         return None if stated is None else float(stated)
 
 

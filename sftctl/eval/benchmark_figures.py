@@ -100,7 +100,6 @@ def _figure(task: TaskScores, paired: stats.Paired, adjusted_p: float, gate: Dro
         adjusted_p=adjusted_p,
         verdict=verdict,
         items_to_settle=_needed(verdict, difference, gate),
-        base_spread=_spread(task),
         seconds=task.seconds,
     )
 
@@ -111,12 +110,3 @@ def _needed(verdict: str, difference: Difference, gate: DropGate) -> int | None:
 
 def _points(items: Sequence[ItemScore]) -> float:
     return 100 * sum(item.score for item in items) / len(items) if items else 0.0
-
-
-def _spread(task: TaskScores) -> float | None:
-    """Points by which the base's own score moves when it is measured a second time."""
-    if not task.base_again:
-        return None
-    first = {item.id: item.score for item in task.base}
-    gaps = [item.score - first[item.id] for item in task.base_again]
-    return abs(100 * sum(gaps) / len(gaps))

@@ -3,12 +3,12 @@
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from sftctl.eval import figures as numbers
 from sftctl.eval.answers import AnswerPair
 from sftctl.eval.intervals import compared, difference_of
 from sftctl.eval.ledger import Ledger, key_of
 from sftctl.eval.next_step import RIGHT_ENOUGH
 from sftctl.eval.result import BestOf
+from sftctl.eval.stated_numbers import states_all
 from sftctl.eval.text_metrics import exact_match
 from sftctl.model.generation import Sampling, sample
 from sftctl.tokenization.prepare import Prepared
@@ -21,7 +21,7 @@ def right(text: str, reference: str | None) -> bool | None:
     """States the reference's figures; for a reference without one of at most 5 words: equal. None: cannot be told."""
     if not reference:
         return None
-    stated = numbers.states_all(text, reference)
+    stated = states_all(text, reference)
     if stated is None and len(reference.split()) <= 5:
         return bool(exact_match(text, reference))
     return stated

@@ -15,9 +15,8 @@ from sftctl.eval.behaviour_figures import (
 from sftctl.eval.benchmark_figures import benchmark_gate
 from sftctl.eval.config import EvalConfig
 from sftctl.eval.held_out import domain_figure, general_figure
-from sftctl.eval.judgement import loses_to_reference
 from sftctl.eval.measured import Measured
-from sftctl.eval.next_step import Findings, next_step
+from sftctl.eval.next_step import Findings, loses_to_reference, next_step
 from sftctl.eval.result import BehaviourFigure, EvalResult, Gate, SideBySide
 from sftctl.eval.story import Changes, story
 

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from sftctl.eval.judge.result import JudgeResult
 from sftctl.eval.result import BehaviourFigure, BenchmarkFigure, BestOf, Gate, LossFigure, NextStep, NotMeasured, Sign
 from sftctl.eval.verdicts import beyond_chance
 from sftctl.units import percent
@@ -123,3 +124,14 @@ def _weakest_group(losses: Sequence[LossFigure]) -> str | None:
 
 def _step(action: str, advice: str, evidence: Sequence[str]) -> NextStep:
     return NextStep.model_validate({"action": action, "advice": advice, "evidence": tuple(evidence)})
+
+
+def loses_to_reference(result: JudgeResult | None) -> str | None:
+    """The sentence that says so, where the tuned model's answers lose to the reference beyond chance."""
+    if result is None or result.against != "reference":
+        return None
+    rate = result.win_rate.rate
+    if rate.high is None or rate.high >= 0.5:
+        return None
+    interval = f"95 %: {percent(rate.low)} to {percent(rate.high)}"
+    return f"judge: win rate {percent(rate.value)} against the reference ({interval})"

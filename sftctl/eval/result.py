@@ -126,7 +126,6 @@ class BenchmarkFigure(_Frozen):
     adjusted_p: float
     verdict: VerdictName
     items_to_settle: int | None
-    base_spread: float | None
     seconds: float
 
 

@@ -16,14 +16,14 @@ from huggingface_hub.errors import (
     RepositoryNotFoundError,
     RevisionNotFoundError,
 )
-from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, GenerationConfig
+from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, BitsAndBytesConfig, GenerationConfig
 
 from sftctl import console
 from sftctl.demo import paths
 from sftctl.errors import EnvironmentProblem, SftctlError, UsageError
-from sftctl.model import adapters, attention, quantization
+from sftctl.model import adapters, attention
 from sftctl.model.config import ModelConfig
-from sftctl.model.device import pick_device, spare_threads
+from sftctl.model.device import pick_device, require_four_bit, spare_threads
 
 _NO_LIMIT = 10_000_000
 """Some tokenizers and configs state a huge length for "none"."""
@@ -91,13 +91,24 @@ def load_model(
         "attn_implementation": attention.implementation(config, device, training=training),
     }
     if config.method == "qlora" and training:
-        options["quantization_config"] = quantization.four_bit(device)
+        options["quantization_config"] = _four_bit(device)
         options["device_map"] = {"": device}
     model = _opened(source, lambda: AutoModelForCausalLM.from_pretrained(source, **options))
     if "device_map" not in options:
         model = model.to(device)
     spare_threads(device, model.num_parameters())
     return model.eval()
+
+
+def _four_bit(device: torch.device) -> Any:
+    """NF4 with double quantisation, computing in bfloat16: Dettmers et al. (2023)."""
+    require_four_bit(device)
+    return BitsAndBytesConfig(
+        load_in_4bit=True,
+        bnb_4bit_quant_type="nf4",
+        bnb_4bit_use_double_quant=True,
+        bnb_4bit_compute_dtype=torch.bfloat16,
+    )
 
 
 def model_settings(config: ModelConfig, *, path: str | None = None) -> Any:

@@ -27,7 +27,6 @@ from sftctl.train.conductor import Attempt
 from sftctl.train.inputs import Inputs
 from sftctl.train.metrics import MetricsLog
 from sftctl.train.monitor import Progress
-from sftctl.train.plan import complete_plan
 from sftctl.train.result import Plan
 from sftctl.train.signals import StopRequest
 
@@ -168,7 +167,9 @@ def _shortened(recipe: TrainingSections, limits: Limits) -> TrainingSections:
 
 def _plan(subject: Subject, packing: bool) -> Plan:
     recipe = subject.recipe
-    return complete_plan(recipe.train, recipe.model, subject.data, subject.whole, seed=recipe.seed, packing=packing)
+    return planning.complete_plan(
+        recipe.train, recipe.model, subject.data, subject.whole, seed=recipe.seed, packing=packing
+    )
 
 
 def _longest_first(plan: Plan, subject: Subject, limits: Limits) -> Plan:

@@ -37,7 +37,6 @@ from sftctl.train import launch, planning
 from sftctl.train.assembly import TrainingSections
 from sftctl.train.config import TrainConfig
 from sftctl.train.inputs import Inputs, read_inputs
-from sftctl.train.plan import complete_plan
 from sftctl.train.row_files import row_files
 
 _PREVIEWS = 3
@@ -141,7 +140,7 @@ class _Watched:
 def _limits(config: SmokeTestConfig, recipe: TrainingSections, data: DataConfig, inputs: Inputs) -> Limits:
     """Never more steps than the run itself; the longest rows that one micro-batch holds come first."""
     packing = recipe.train.packing is not False
-    full = complete_plan(recipe.train, recipe.model, data, inputs, seed=recipe.seed, packing=packing)
+    full = planning.complete_plan(recipe.train, recipe.model, data, inputs, seed=recipe.seed, packing=packing)
     rules = planning.batch_rules(full, planning.scale_of(inputs, pick_device(recipe.model), full.processes))
     longest = sorted(lengths_of(inputs.rows), reverse=True)[: full.batch_size]
     held = [total <= rules.budget for total in itertools.accumulate(longest if packing else [1] * len(longest))]

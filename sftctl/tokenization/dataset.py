@@ -12,12 +12,12 @@ from sftctl.tokenization.batch import BatchEncoder
 from sftctl.tokenization.compact import CompactRows, lengths_of, trained_tokens_of
 from sftctl.tokenization.config import DataConfig
 from sftctl.tokenization.encode import Encoded
-from sftctl.tokenization.facts import TemplateFacts, probe_template
 from sftctl.tokenization.overflow import Overflow
 from sftctl.tokenization.prepare import Prepared
 from sftctl.tokenization.refusal import MaskRefused
 from sftctl.tokenization.rendering import Renderer
 from sftctl.tokenization.rows import EncodedRow, RefusedRow
+from sftctl.tokenization.template_facts import TemplateFacts, probe_template
 from sftctl.units import share_at_least
 
 _ROWS_AT_ONCE = 2048

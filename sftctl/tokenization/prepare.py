@@ -15,8 +15,8 @@ from sftctl.data.chat_markers import BARRED
 from sftctl.errors import UsageError
 from sftctl.tokenization.config import DataConfig
 from sftctl.tokenization.encode import adds_bos
-from sftctl.tokenization.facts import PROBE, probe_template
 from sftctl.tokenization.refusal import MaskRefused
+from sftctl.tokenization.template_facts import PROBE, probe_template
 
 TEMPLATE_NAMES = ("chatml", "alpaca", "zephyr")
 _RESERVED = re.compile(r"pad|reserved|unused|fill", re.IGNORECASE)

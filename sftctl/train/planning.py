@@ -10,13 +10,23 @@ import torch
 from sftctl import console
 from sftctl.errors import UsageError
 from sftctl.model.config import ModelConfig
-from sftctl.tokenization.compact import counted_tokens_of, lengths_of
+from sftctl.model.device import pick_device
+from sftctl.model.footprint import Size, activation_bytes, size_of, static_memory, static_memory_on_cpu
+from sftctl.model.loading import pick_dtype
+from sftctl.model.peak_memory import free_gpu_bytes
+from sftctl.run_dir import RunDir
+from sftctl.tokenization.compact import counted_tokens_of, lengths_of, roles_of
+from sftctl.tokenization.config import DataConfig
+from sftctl.train import launch
+from sftctl.train.advice import Situation, advise
 from sftctl.train.batches import BatchRules, EpochBatches, epoch_batches, micro_batches_per_step, steps_per_epoch
 from sftctl.train.config import DEFAULT_BATCH_SIZE, TrainConfig
-from sftctl.train.inputs import Inputs
-from sftctl.train.micro_batch import ON_CPU, Room
+from sftctl.train.inputs import Inputs, read_inputs
+from sftctl.train.micro_batch import ON_CPU, Demand, Room, fullest_batch, room_on_gpu
 from sftctl.train.packing_check import packing_difference, packing_tolerance
+from sftctl.train.precision import optimizer_for, way_of, with_fitting_dtype
 from sftctl.train.result import Plan
+from sftctl.units import data_size
 
 LEARNING_RATES = {"full": 2e-5, "lora": 2e-4, "qlora": 2e-4}
 _WORTH_PACKING = 0.25
@@ -47,6 +57,44 @@ def scale_of(inputs: Inputs, device: torch.device, processes: int, *, first_rows
         processes=processes,
         first_rows=first_rows,
     )
+
+
+def plan_run(config: TrainConfig, model: ModelConfig, data: DataConfig, run_dir: RunDir, seed: int) -> Plan:
+    """What `train` would do now, said and returned with its advice. Raises what reading the rows raises."""
+    inputs = read_inputs(config, model, data, run_dir)
+    packing = packing_wanted(config, pick_device(model), inputs)
+    made = complete_plan(config, model, data, inputs, seed=seed, packing=packing)
+    show(made)
+    return made
+
+
+def complete_plan(
+    config: TrainConfig, model: ModelConfig, data: DataConfig, inputs: Inputs, *, seed: int, packing: bool
+) -> Plan:
+    """Steps, batches, memory and advice. Raises UsageError where the optimizer could not move the weights."""
+    device = pick_device(model)
+    size = size_of(model)
+    fitting = with_fitting_dtype(model, size, device)
+    scale = scale_of(inputs, device, launch.processes())
+    room = ON_CPU
+    if device.type == "cuda":
+        share = scale.trained / sum(scale.lengths)
+        demand = Demand(size, way_of(fitting), share, checkpointing(config, device))
+        room = room_on_gpu(demand, free_gpu_bytes(device))
+    made = make_plan(config, model, scale, seed=seed, packing=packing, room=room)
+    optimizer = optimizer_for(config, fitting, device, made.learning_rate)
+    adapted = model.method != "full"
+    sized = made.model_copy(
+        update={
+            "weights": str(pick_dtype(fitting, device, training=True)).removeprefix("torch."),
+            "optimizer": optimizer,
+            "parameters": size.parameters + (size.adapter if adapted else 0),
+            "trainable_parameters": size.adapter if adapted else size.parameters,
+            "memory_bytes": _memory(made, fitting, size),
+        }
+    )
+    situation = Situation(config, model, data, sized, scale.lengths, roles_of(inputs.rows))
+    return sized.model_copy(update={"advice": advise(situation)})
 
 
 def make_plan(
@@ -189,6 +237,29 @@ def batch_rules(plan: Plan, scale: Scale) -> BatchRules:
         first_rows=scale.first_rows,
         step_in_tokens=plan.batch_tokens is not None,
     )
+
+
+def _memory(made: Plan, model: ModelConfig, size: Size) -> dict[str, int]:
+    if made.device == "cpu":
+        static = static_memory_on_cpu(size, adapter_only=model.method != "full")
+        bytes_per_value = 4
+    else:
+        static = static_memory(size, way_of(model))
+        bytes_per_value = 2
+    return {
+        "weights": static.weights,
+        "gradients": static.gradients,
+        "optimizer": static.optimizer,
+        "activations": activation_bytes(size, fullest_batch(made), bytes_per_value=bytes_per_value),
+    }
+
+
+def show(made: Plan) -> None:
+    """The plan and its advice, for the terminal."""
+    console.say(in_words(made))
+    console.say("memory: " + ", ".join(f"{name} {data_size(held)}" for name, held in made.memory_bytes.items()))
+    for advice in made.advice:
+        console.warn(f"{advice.what}: {advice.why}. To change it, {advice.change}.")
 
 
 def in_words(plan: Plan) -> str:

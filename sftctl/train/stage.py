@@ -33,7 +33,6 @@ from sftctl.train.live import LiveTable
 from sftctl.train.metrics import MetricsLog
 from sftctl.train.monitor import Progress
 from sftctl.train.outcome import Clock, cost_so_far, outcome_of, read_forecast
-from sftctl.train.plan import complete_plan, show
 from sftctl.train.result import Plan, TrainResult
 from sftctl.train.resuming import checkpoint_to_resume, made_from
 from sftctl.train.rounding import changes_in_words, rounded_by
@@ -118,7 +117,7 @@ def _planned(start: _Start, *, packing: bool | None = None) -> Plan:
     config, model = start.recipe.train, start.recipe.model
     if packing is None:
         packing = planning.packing_wanted(config, pick_device(model), start.inputs)
-    return complete_plan(config, model, start.data, start.inputs, seed=start.recipe.seed, packing=packing)
+    return planning.complete_plan(config, model, start.data, start.inputs, seed=start.recipe.seed, packing=packing)
 
 
 def _assembled(start: _Start, plan: Plan, stop: StopRequest, memory: MemoryMark) -> Assembled:
@@ -129,7 +128,7 @@ def _assembled(start: _Start, plan: Plan, stop: StopRequest, memory: MemoryMark)
     if packing != plan.packing:
         plan = _planned(start, packing=packing)
     if not launch.rank():
-        show(plan)
+        planning.show(plan)
         _make_room(start)
     progress = start.checkpoint.manifest.progress if start.checkpoint else Progress()
     metrics = MetricsLog(None if launch.rank() else start.run_dir.metrics)

@@ -269,7 +269,6 @@ def evaluated() -> EvalResult:
                 adjusted_p=0.0229,
                 verdict="pass",
                 items_to_settle=None,
-                base_spread=0.0,
                 seconds=3.0,
             ),
         ),

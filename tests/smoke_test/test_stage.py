@@ -9,7 +9,7 @@ from sftctl.run_dir import RunDir
 from sftctl.smoke_test.stage import smoke_test
 from sftctl.smoke_test.telling import tell
 from sftctl.tokenization.config import DataConfig
-from sftctl.train.plan import plan
+from sftctl.train.planning import plan_run
 
 
 def _verdicts(result):
@@ -53,7 +53,7 @@ def test_steps_of_tokens_are_rehearsed_and_forecast_as_they_will_be_run(trial, t
     train = trial.train.model_copy(update={"batch_size": None, "batch_tokens": 700, "epochs": 3})
     config = trial.smoke_test.model_copy(update={"steps": 6})
     result = dataclasses.replace(trial, train=train, smoke_test=config).examined(tmp_path)
-    planned = plan(train, trial.model, trial.data, RunDir(tmp_path), 17)
+    planned = plan_run(train, trial.model, trial.data, RunDir(tmp_path), 17)
     assert (result.steps, result.forecast.steps) == (6, planned.steps)
     assert result.forecast.tokens == 3 * planned.total_tokens
 

@@ -6,9 +6,9 @@ from sftctl.data.conversation import Conversation
 from sftctl.errors import DataUnusable, TooManyDropped
 from sftctl.tokenization.config import DataConfig
 from sftctl.tokenization.dataset import encode_dataset, encode_prompts
-from sftctl.tokenization.facts import TemplateFacts
 from sftctl.tokenization.prepare import Prepared, prepare_tokenizer
 from sftctl.tokenization.rows import NOT_TRAINED
+from sftctl.tokenization.template_facts import TemplateFacts
 from tests.tokenization.cases import assistant, system, user
 from tests.tokenization.kinds import tokenizer
 from tests.tokenization.shapes import SHAPES

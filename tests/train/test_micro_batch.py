@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from sftctl.model.footprint import Size
-from sftctl.train import plan, precision
+from sftctl.train import planning, precision
 from sftctl.train.config import TrainConfig
 from sftctl.train.micro_batch import MOST_TOKENS, ON_CPU, Demand, Room, room_on_gpu
 from sftctl.train.planning import Scale, tokens_at_once
@@ -72,12 +72,12 @@ def test_the_reason_is_said():
 
 
 def test_the_plan_on_a_gpu_asks_for_its_free_memory(monkeypatch):
-    monkeypatch.setattr(plan, "pick_device", lambda model: torch.device("cuda"))
+    monkeypatch.setattr(planning, "pick_device", lambda model: torch.device("cuda"))
     monkeypatch.setattr(precision, "device_memory_bytes", lambda device: 24 * GIB)
     for free, tokens in ((24 * GIB, MOST_TOKENS), (2**20, 47)):
-        monkeypatch.setattr(plan, "free_gpu_bytes", lambda device, free=free: free)
+        monkeypatch.setattr(planning, "free_gpu_bytes", lambda device, free=free: free)
         inputs = inputs_of(8, held_out=0, general=0)
-        made = plan.complete_plan(TrainConfig(), LORA, DATA, inputs, seed=1, packing=True)
+        made = planning.complete_plan(TrainConfig(), LORA, DATA, inputs, seed=1, packing=True)
         assert made.micro_batch_tokens == max(tokens, made.longest)
         assert (made.device, made.gradient_checkpointing) == ("cuda", True)
     assert made.micro_batch_reason.startswith("the longest row alone: 1 MiB of 1 MiB")

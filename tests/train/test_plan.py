@@ -13,8 +13,7 @@ from sftctl.train.config import TrainConfig
 from sftctl.train.inputs import read_inputs
 from sftctl.train.live import Now, cells
 from sftctl.train.monitor import Progress
-from sftctl.train.plan import plan
-from sftctl.train.planning import Scale, in_words, make_plan
+from sftctl.train.planning import Scale, in_words, make_plan, plan_run
 from tests.jsonl import to_jsonl
 from tests.train.rows import DATA, FULL, LORA, conversations, run_with_rows, short
 
@@ -141,7 +140,7 @@ def test_bfloat16_weights_use_stochastic_rounding_or_ask_for_it(monkeypatch):
 
 
 def test_a_dry_run_plans_without_weights(tmp_path):
-    made = plan(short(), FULL, DATA, run_with_rows(tmp_path / "run"), 17)
+    made = plan_run(short(), FULL, DATA, run_with_rows(tmp_path / "run"), 17)
     assert (made.rows, made.steps, made.parameters) == (48, 6, made.trainable_parameters)
     assert (made.weights, made.optimizer, made.method) == ("float32", "adamw", "full")
     # Weights, gradients and two moments in float32.
