@@ -5,6 +5,7 @@ import signal
 import time
 import traceback
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 
@@ -28,6 +29,17 @@ def start(work: Callable[[], object]) -> int:
 def finish(pid: int) -> int:
     """Wait for the child; its exit code, or minus the signal that killed it."""
     return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+
+
+def finish_together(work: Callable[[], object], port: int, **environment: str) -> list[int]:
+    """Run `work` in two processes that know each other as torchrun's would; their exit codes."""
+
+    def member(rank: int) -> None:
+        names = {"RANK": rank, "LOCAL_RANK": rank, "WORLD_SIZE": 2, "LOCAL_WORLD_SIZE": 2, "MASTER_PORT": port}
+        os.environ.update({name: str(value) for name, value in names.items()}, MASTER_ADDR="127.0.0.1", **environment)
+        work()
+
+    return [finish(pid) for pid in [start(partial(member, rank)) for rank in range(2)]]
 
 
 def kill_after(work: Callable[[], object], seconds: float, number: int = signal.SIGKILL) -> int:

@@ -1,16 +1,15 @@
-"""What torchrun starts in the test of sharded weights: accelerate shards on GPUs only, so it is told of some."""
+"""One process of a run with sharded weights: accelerate shards on GPUs only, so it is told of some."""
 
-import sys
-from pathlib import Path
 from typing import Any
 
 from accelerate.state import AcceleratorState, PartialState
 from accelerate.utils import DistributedType
 
+from sftctl.model.config import ModelConfig
 from sftctl.run_dir import RunDir
 from sftctl.train.stage import train
 from tests.train.one_of_several import SETTINGS
-from tests.train.rows import DATA, FULL, LORA, short
+from tests.train.rows import DATA, short
 
 ENVIRONMENT = {
     "ACCELERATE_USE_FSDP": "true",
@@ -30,6 +29,8 @@ def _as_on_gpus(self: Any, mixed_precision: str | None = None, cpu: bool = False
     _INIT(self, mixed_precision, False, *args, **options)
 
 
-if __name__ == "__main__":
+def train_sharded(model: ModelConfig, run_dir: RunDir) -> None:
+    """In a process of its own: what accelerate knows of the processes before it is forgotten."""
+    AcceleratorState._reset_state(reset_partial_state=True)
     AcceleratorState.__init__ = _as_on_gpus
-    train(short(**SETTINGS), {"full": FULL, "lora": LORA}[sys.argv[2]], DATA, RunDir(Path(sys.argv[1])), 17)
+    train(short(**SETTINGS), model, DATA, run_dir, 17)

@@ -6,6 +6,7 @@ import shutil
 import stat
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -13,26 +14,37 @@ import torch
 from safetensors.torch import load_file
 
 from sftctl.errors import UsageError
+from sftctl.model.config import ModelConfig
 from sftctl.run_dir import RunDir
 from sftctl.train import launch
 from sftctl.train.result import TrainResult
 from sftctl.train.stage import train
 from tests.conftest import ROOT
-from tests.train.forked import weights
+from tests.train.forked import finish_together, weights
 from tests.train.one_of_several import SETTINGS
-from tests.train.one_sharded import ENVIRONMENT
-from tests.train.rows import DATA, FULL, run_with_rows, short
+from tests.train.one_sharded import ENVIRONMENT, train_sharded
+from tests.train.rows import DATA, FULL, LORA, run_with_rows, short
 
 
-def started(program: str, run_dir: RunDir, *arguments: str, port: int, **environment: str) -> TrainResult:
+def torchrun(run_dir: RunDir) -> TrainResult:
     """What two processes under torchrun leave."""
-    command = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node=2", f"--master-port={port}", "-m"]
+    command = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node=2", "--master-port=29571", "-m"]
     done = subprocess.run(
-        [*command, f"tests.train.{program}", str(run_dir.root), *arguments],
-        cwd=ROOT, env=os.environ | environment, capture_output=True, text=True, timeout=300, check=False,
+        [*command, "tests.train.one_of_several", str(run_dir.root)],
+        cwd=ROOT, env=dict(os.environ), capture_output=True, text=True, timeout=300, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr[-3000:]
     assert "find_unused_parameters" not in done.stderr
+    return result_of(run_dir)
+
+
+def sharded(model: ModelConfig, run_dir: RunDir, port: int) -> TrainResult:
+    """What two processes under FSDP2 leave."""
+    assert finish_together(partial(train_sharded, model, run_dir), port, **ENVIRONMENT) == [0, 0]
+    return result_of(run_dir)
+
+
+def result_of(run_dir: RunDir) -> TrainResult:
     return TrainResult.model_validate_json(run_dir.train_result.read_bytes())
 
 
@@ -48,7 +60,7 @@ def test_two_gloo_processes_end_where_one_does(tmp_path):
     rows = 15  # two steps of 6 rows and a last one of 3
     alone, together = (run_with_rows(tmp_path / name, rows=rows, held_out=5, general=3) for name in ("one", "two"))
     one = train(short(**SETTINGS), FULL, DATA, alone, 17)
-    two = started("one_of_several", together, port=29571)
+    two = torchrun(together)
     assert_alike(two, one, (together.model, alone.model))
     lines = [json.loads(line) for line in together.metrics.read_text().splitlines()]
     assert [line["step"] for line in lines if "loss" in line] == [1, 2, 3]
@@ -61,23 +73,23 @@ def test_weights_sharded_by_fsdp2_end_where_whole_ones_do_and_resume_exactly(tmp
     rows = {"rows": 15, "held_out": 5, "general": 3}
     alone, together = (run_with_rows(tmp_path / name, **rows) for name in ("one", "two"))
     one = train(short(**SETTINGS), FULL, DATA, alone, 17)
-    two = started("one_sharded", together, "full", port=29572, **ENVIRONMENT)
+    two = sharded(FULL, together, port=29572)
     assert_alike(two, one, (together.model, alone.model))
     first = weights(together.model)
     for name in ("model", "checkpoints/checkpoint-3"):
         shutil.rmtree(together.root / name)
-    assert started("one_sharded", together, "full", port=29573, **ENVIRONMENT).resumed_from_step == 2
+    assert sharded(FULL, together, port=29573).resumed_from_step == 2
     assert weights(together.model) == first
     # Killed after the last step: nothing is left to train, and the model is made from the checkpoint.
     shutil.rmtree(together.model)
-    assert started("one_sharded", together, "full", port=29574, **ENVIRONMENT).resumed_from_step == 3
+    assert sharded(FULL, together, port=29574).resumed_from_step == 3
     assert weights(together.model) == first
 
 
 @pytest.mark.slow
 def test_an_adapter_under_fsdp2_learns_and_is_saved_whole(tmp_path):
     run_dir = run_with_rows(tmp_path / "run", rows=15, held_out=5, general=3)
-    made = started("one_sharded", run_dir, "lora", port=29575, **ENVIRONMENT)
+    made = sharded(LORA, run_dir, port=29575)
     assert made.held_out[-1].loss < made.held_out[0].loss
     assert made.reload is not None
     assert made.reload.max_logit_difference == 0.0
