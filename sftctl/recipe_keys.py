@@ -37,19 +37,20 @@ def _shared(one: Path, other: Path) -> Path:
 
 def accepts_null(root: type[BaseModel], path: Path) -> bool:
     """Whether the key at a dotted path may be null."""
-    annotations: Sequence[Any] = [root]
-    for part in path:
-        annotations = [child for annotation in annotations for child in _children(annotation, part)]
-    return any(type(None) in _alternatives(annotation) for annotation in annotations)
+    return type(None) in _choices_at(root, path)
 
 
 def keys_at(root: type[BaseModel], path: Path) -> tuple[str, ...]:
     """The valid keys of the mapping at a path; those of all alternatives where the model leaves a choice."""
+    models = [choice for choice in _choices_at(root, path) if _is_model(choice)]
+    return tuple(dict.fromkeys(name for model in models for name in model.model_fields))
+
+
+def _choices_at(root: type[BaseModel], path: Path) -> list[Any]:
     annotations: Sequence[Any] = [root]
     for part in path:
         annotations = [child for annotation in annotations for child in _children(annotation, part)]
-    models = [choice for annotation in annotations for choice in _alternatives(annotation) if _is_model(choice)]
-    return tuple(dict.fromkeys(name for model in models for name in model.model_fields))
+    return [choice for annotation in annotations for choice in _alternatives(annotation)]
 
 
 def all_keys(root: type[BaseModel], prefix: str = "") -> list[str]:

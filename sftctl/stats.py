@@ -159,11 +159,9 @@ def paired_bootstrap(
     if rows < MIN_BOOTSTRAP_ROWS:
         return Paired(difference, math.inf, UNBOUNDED, 1.0, rows)
     means = _resampled_means(gap, counts, np.random.default_rng(seed), resamples)
-    tail = (1 - confidence) / 2
-    low, high = (float(bound) for bound in np.quantile(means, [tail, 1 - tail]))
     above = float((means > 0).mean() + (means == 0).mean() / 2)
     p = min(1.0, max(2 * min(above, 1 - above), 1 / resamples))
-    return Paired(difference, float(means.std(ddof=1)), Interval(low, high), p, rows)
+    return Paired(difference, float(means.std(ddof=1)), _percentile_interval(means, confidence), p, rows)
 
 
 def bootstrap_interval(
@@ -175,6 +173,10 @@ def bootstrap_interval(
     means = _resampled_means(
         np.asarray(values, float), np.asarray(weights, float), np.random.default_rng(seed), resamples
     )
+    return _percentile_interval(means, confidence)
+
+
+def _percentile_interval(means: np.ndarray, confidence: float) -> Interval:
     tail = (1 - confidence) / 2
     low, high = (float(bound) for bound in np.quantile(means, [tail, 1 - tail]))
     return Interval(low, high)

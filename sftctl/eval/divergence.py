@@ -10,8 +10,7 @@ import torch
 from sftctl.eval.ledger import Ledger, key_of
 from sftctl.model.adapters import unwrapped
 from sftctl.model.inference import inference
-from sftctl.tokenization.dataset import EncodedRow
-from sftctl.tokenization.rows import NOT_TRAINED
+from sftctl.tokenization.rows import NOT_TRAINED, EncodedRow
 
 MAX_ROWS = 50
 _MAX_KEPT = 2**28

@@ -10,7 +10,7 @@ from sftctl.eval.intervals import difference_of
 from sftctl.eval.ledger import Ledger, key_of
 from sftctl.eval.result import LossFigure, Spread
 from sftctl.model.scoring import RowLoss, score_rows, token_weighted
-from sftctl.tokenization.dataset import EncodedRow
+from sftctl.tokenization.rows import EncodedRow
 
 _ROWS_AT_ONCE = 512
 _MAX_TAGS = 30

@@ -25,8 +25,9 @@ from sftctl.model import loading
 from sftctl.model.scoring import RowLoss
 from sftctl.run_dir import RunDir
 from sftctl.tokenization.config import DataConfig
-from sftctl.tokenization.dataset import EncodedRow, encode_dataset, encode_prompts
+from sftctl.tokenization.dataset import encode_dataset, encode_prompts
 from sftctl.tokenization.prepare import Prepared, prepare_tokenizer
+from sftctl.tokenization.rows import EncodedRow
 
 
 @dataclass(frozen=True)

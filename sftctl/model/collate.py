@@ -7,8 +7,7 @@ from typing import Any, Protocol
 
 import torch
 
-from sftctl.tokenization.dataset import EncodedRow
-from sftctl.tokenization.rows import NOT_TRAINED
+from sftctl.tokenization.rows import NOT_TRAINED, EncodedRow
 
 
 class TokenRow(Protocol):

@@ -14,8 +14,9 @@ from sftctl.model.fingerprint import fingerprint
 from sftctl.model.loading import context_length, load_model, resolve_path
 from sftctl.model.scoring import score_rows
 from sftctl.tokenization.config import DataConfig
-from sftctl.tokenization.dataset import EncodedRow, encode_dataset
+from sftctl.tokenization.dataset import encode_dataset
 from sftctl.tokenization.prepare import Prepared
+from sftctl.tokenization.rows import EncodedRow
 
 
 class ResponseLosses:

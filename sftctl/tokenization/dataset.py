@@ -22,8 +22,6 @@ from sftctl.units import share_at_least
 
 _ROWS_AT_ONCE = 2048
 
-__all__ = ["EncodedDataset", "EncodedRow", "RefusedRow", "TemplateFacts", "encode_dataset", "encode_prompts"]
-
 
 @dataclass(frozen=True)
 class EncodedDataset:

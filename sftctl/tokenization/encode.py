@@ -14,10 +14,6 @@ from sftctl.tokenization.rendering import Messages, Renderer, find_atoms
 from sftctl.tokenization.rows import NOT_TRAINED
 from sftctl.tokenization.spans import Span, find_spans
 
-__all__ = ["Encoded", "MaskRefused", "Span", "encode_conversation"]
-
-"""The label that the cross-entropy leaves out."""
-
 
 @dataclass(frozen=True, slots=True)
 class Encoded:

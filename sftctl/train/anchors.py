@@ -14,8 +14,7 @@ from sftctl.errors import DataUnusable
 from sftctl.model.adapters import adapter_off, has_adapter, unwrapped
 from sftctl.model.collate import padded_batch
 from sftctl.model.inference import inference
-from sftctl.tokenization.dataset import EncodedRow
-from sftctl.tokenization.rows import NOT_TRAINED
+from sftctl.tokenization.rows import NOT_TRAINED, EncodedRow
 from sftctl.train.config import Anchor, EwcAnchor, KlAnchor
 
 

@@ -18,7 +18,7 @@ from sftctl.model.device import pick_device
 from sftctl.model.footprint import size_of
 from sftctl.model.loading import load_model
 from sftctl.model.scoring import RowLoss, score_rows, token_weighted
-from sftctl.tokenization.dataset import EncodedRow
+from sftctl.tokenization.rows import EncodedRow
 from sftctl.train import launch, planning
 from sftctl.train.anchors import Pull, pull_for
 from sftctl.train.arguments import sft_config

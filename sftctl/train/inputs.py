@@ -15,8 +15,9 @@ from sftctl.model.loading import context_length, generation_stop_ids, load_token
 from sftctl.run_dir import RunDir
 from sftctl.tokenization.compact import counted_tokens_of
 from sftctl.tokenization.config import DataConfig
-from sftctl.tokenization.dataset import EncodedDataset, EncodedRow, encode_dataset
+from sftctl.tokenization.dataset import EncodedDataset, encode_dataset
 from sftctl.tokenization.prepare import Prepared, prepare_tokenizer
+from sftctl.tokenization.rows import EncodedRow
 from sftctl.train.config import TrainConfig
 from sftctl.train.row_files import row_files
 

@@ -8,10 +8,8 @@ from sftctl.run_dir import RunDir
 from sftctl.train import monitor
 from sftctl.train.assembly import Assembled, TrainingSections
 from sftctl.train.checkpoints import Checkpoint
-from sftctl.train.config import TrainConfig
 from sftctl.train.inputs import Inputs
 from sftctl.train.result import Expected, Plan, TrainResult
-from sftctl.units import cost_usd
 
 
 @dataclass(frozen=True)
@@ -53,11 +51,6 @@ def outcome_of(
         saved_as="full" if recipe.model.method == "full" else "merged" if recipe.model.merge else "adapter",
         dropped_rows={reason: reasons.count(reason) for reason in sorted(set(reasons))},
     )
-
-
-def cost_so_far(config: TrainConfig, *, processes: int, seconds: float) -> float | None:
-    """US dollars for all devices; None without a price."""
-    return cost_usd(seconds, config.gpu_hour_usd, processes)
 
 
 def read_forecast(run_dir: RunDir, plan: Plan) -> Expected | None:

@@ -8,8 +8,7 @@ import torch
 from torch.nn import functional
 
 from sftctl.model.collate import packed_batch
-from sftctl.tokenization.dataset import EncodedRow
-from sftctl.tokenization.rows import NOT_TRAINED
+from sftctl.tokenization.rows import NOT_TRAINED, EncodedRow
 
 _ROWS = 3
 _MOST_TOKENS = 512

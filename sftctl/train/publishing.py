@@ -21,9 +21,8 @@ from sftctl.model.generation import Generation, generate
 from sftctl.model.inference import inference
 from sftctl.model.loading import load_model
 from sftctl.run_dir import publish_folder, storage_errors
-from sftctl.tokenization.dataset import EncodedRow
 from sftctl.tokenization.prepare import Prepared
-from sftctl.tokenization.rows import NOT_TRAINED
+from sftctl.tokenization.rows import NOT_TRAINED, EncodedRow
 from sftctl.train.result import ReloadCheck
 
 CHECK_ROWS = 8

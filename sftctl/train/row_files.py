@@ -35,7 +35,6 @@ def row_files(config: TrainConfig, run_dir: RunDir) -> RowFiles:
             "or name ready rows with train.rows=FILE."
         )
     held_out = run_dir.held_out_rows
-    some = (
-        held_out.is_file() and held_out.stat().st_size > 0
-    )  # curate leaves an empty file where none were to be held out
+    # Curate leaves an empty file where none were to be held out.
+    some = held_out.is_file() and held_out.stat().st_size > 0
     return RowFiles(run_dir.training_rows, held_out if some else None)

@@ -32,11 +32,12 @@ from sftctl.train.inputs import Inputs, read_inputs
 from sftctl.train.live import LiveTable
 from sftctl.train.metrics import MetricsLog
 from sftctl.train.monitor import Progress
-from sftctl.train.outcome import Clock, cost_so_far, outcome_of, read_forecast
+from sftctl.train.outcome import Clock, outcome_of, read_forecast
 from sftctl.train.result import Plan, TrainResult
 from sftctl.train.resuming import checkpoint_to_resume, made_from
 from sftctl.train.rounding import changes_in_words, rounded_by
 from sftctl.train.signals import StopRequest, stop_on_signal
+from sftctl.units import cost_usd
 
 Resume = Literal["auto", "never"]
 
@@ -198,7 +199,7 @@ def _finish(
             "reload": check,
             "seconds": seconds,
             "peak_memory_bytes": peak_memory_bytes,
-            "cost_usd": cost_so_far(recipe.train, processes=result.plan.processes, seconds=seconds),
+            "cost_usd": cost_usd(seconds, recipe.train.gpu_hour_usd, result.plan.processes),
         }
     )
     write_json(run_dir.train_result, result.model_dump())

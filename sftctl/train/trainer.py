@@ -18,8 +18,7 @@ from sftctl.errors import TrainingDiverged
 from sftctl.model.adapters import unwrapped
 from sftctl.model.collate import packed_batch, padded_batch, untrained
 from sftctl.tokenization.compact import lengths_of
-from sftctl.tokenization.dataset import EncodedRow
-from sftctl.tokenization.rows import NOT_TRAINED
+from sftctl.tokenization.rows import NOT_TRAINED, EncodedRow
 from sftctl.train.batches import EpochBatches
 
 

@@ -23,7 +23,7 @@ from sftctl.model.attention import register_varlen
 from sftctl.model.collate import padded_batch
 from sftctl.model.config import LoraConfig, ModelConfig
 from sftctl.model.footprint import device_peak_flops
-from sftctl.tokenization.dataset import EncodedRow
+from sftctl.tokenization.rows import EncodedRow
 from sftctl.train import planning
 from sftctl.train.arguments import CHECKPOINTING
 from sftctl.train.assembly import TrainingSections, assemble

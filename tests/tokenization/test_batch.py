@@ -7,8 +7,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from sftctl.tokenization.batch import BatchEncoder
-from sftctl.tokenization.encode import Encoded, MaskRefused, encode_conversation
+from sftctl.tokenization.encode import Encoded, encode_conversation
 from sftctl.tokenization.literals import searched_literals
+from sftctl.tokenization.refusal import MaskRefused
 from sftctl.tokenization.rows import NOT_TRAINED
 from tests.tokenization.cases import TOOLS, assistant, call, result, system, user
 from tests.tokenization.hard_shapes import HARD_SHAPES

@@ -4,7 +4,8 @@ import pytest
 
 from sftctl.data.conversation import Conversation
 from sftctl.errors import SftctlError
-from sftctl.tokenization.encode import Encoded, MaskRefused, encode_conversation
+from sftctl.tokenization.encode import Encoded, encode_conversation
+from sftctl.tokenization.refusal import MaskRefused
 from sftctl.tokenization.rows import NOT_TRAINED
 from tests.tokenization.cases import assistant, system, user
 from tests.tokenization.kinds import KINDS, tokenizer

@@ -6,8 +6,9 @@ import pytest
 
 from sftctl.errors import UsageError
 from sftctl.tokenization.config import DataConfig
-from sftctl.tokenization.encode import MaskRefused, encode_conversation
+from sftctl.tokenization.encode import encode_conversation
 from sftctl.tokenization.prepare import TEMPLATE_NAMES, prepare_tokenizer
+from sftctl.tokenization.refusal import MaskRefused
 from tests.tokenization.cases import assistant, call, result, system, user
 from tests.tokenization.kinds import KINDS, tokenizer
 from tests.tokenization.shapes import SHAPES

@@ -6,7 +6,8 @@ import pytest
 from transformers import PreTrainedTokenizerFast
 
 from sftctl.tokenization.batch import BatchEncoder
-from sftctl.tokenization.encode import Encoded, MaskRefused, encode_conversation
+from sftctl.tokenization.encode import Encoded, encode_conversation
+from sftctl.tokenization.refusal import MaskRefused
 from sftctl.tokenization.rows import NOT_TRAINED
 from tests.tokenization.cases import CONVERSATIONS, TOOLS
 from tests.tokenization.hard_shapes import HARD_SHAPES

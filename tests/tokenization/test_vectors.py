@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 import trl
 
-from sftctl.tokenization.encode import Encoded, MaskRefused, encode_conversation
+from sftctl.tokenization.encode import Encoded, encode_conversation
+from sftctl.tokenization.refusal import MaskRefused
 from sftctl.tokenization.rows import NOT_TRAINED
 from tests.tokenization.kinds import KINDS, tokenizer
 from tests.tokenization.oracle import trained_positions

@@ -8,7 +8,7 @@ import torch
 
 from sftctl.errors import EnvironmentProblem
 from sftctl.run_dir import RunDir
-from sftctl.train import checkpoints, monitor, outcome, planning
+from sftctl.train import checkpoints, monitor, planning
 from sftctl.train.anchors import pull_for
 from sftctl.train.arguments import sft_config
 from sftctl.train.conductor import schedule_of
@@ -17,6 +17,7 @@ from sftctl.train.inputs import read_inputs
 from sftctl.train.monitor import Progress
 from sftctl.train.precision import optimizer_for
 from sftctl.train.result import HeldOutLoss, Plan
+from sftctl.units import cost_usd
 from tests.jsonl import to_jsonl
 from tests.key_effect import KeyEffect
 from tests.train.rows import DATA, FULL, conversations, inputs_of
@@ -182,7 +183,7 @@ KEY_EFFECTS = [
     KeyEffect("train.report_to", ["tensorboard"], [], _trackers),
     KeyEffect(
         "train.gpu_hour_usd", None, 2.0,
-        lambda value, folder: outcome.cost_so_far(_config("gpu_hour_usd", value), processes=4, seconds=1800.0),
+        lambda value, folder: cost_usd(1800.0, _config("gpu_hour_usd", value).gpu_hour_usd, 4),
     ),
     KeyEffect("train.extra", {}, {"neftune_noise_alpha": 5}, _trainer_argument("extra", "neftune_noise_alpha")),
 ]  # fmt: skip

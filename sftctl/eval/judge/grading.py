@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from sftctl import stats
 from sftctl.eval.judge.contest import Contests, Task
-from sftctl.eval.judge.pairwise import fenced, references_to_show
+from sftctl.eval.judge.pairwise import fenced
 from sftctl.eval.judge.result import Estimate, Grades
 from sftctl.eval.judge.win_rate import bounded
 
@@ -47,16 +47,9 @@ def answers_to_grade(contests: Contests) -> list[Graded]:
 
 def ask_for_grade(graded: Graded, nonce: str) -> list[dict[str, str]]:
     """The chat messages, fenced as those for a verdict are."""
-    task = graded.task
-    shown: dict[str, object] = {}
-    if task.history:
-        shown["earlier_turns"] = [{"role": turn["role"], "content": turn["content"]} for turn in task.history]
-    if references := references_to_show(task):
-        shown["reference_answers"] = references[: graded.turn + 1]
-    shown["turns"] = [
-        {"user": turn, "assistant": answer} for turn, answer in zip(task.turns, graded.answers, strict=False)
-    ]
-    return fenced(_INSTRUCTIONS, shown, nonce)
+    answered = zip(graded.task.turns, graded.answers, strict=False)
+    turns = [{"user": turn, "assistant": answer} for turn, answer in answered]
+    return fenced(_INSTRUCTIONS, graded.task, turns, nonce)
 
 
 def read_grade(reply: str) -> float | None:

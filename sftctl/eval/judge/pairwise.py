@@ -42,27 +42,22 @@ class Pairing:
 
 def ask_for_verdict(pairing: Pairing, nonce: str) -> list[dict[str, str]]:
     """The chat messages. Every text from data is a JSON string between fences that no answer can foresee."""
-    task = pairing.task
+    answered = zip(pairing.task.turns, pairing.first, pairing.second, strict=True)
+    turns = [{"user": turn, "assistant_A": first, "assistant_B": second} for turn, first, second in answered]
+    return fenced(_INSTRUCTIONS, pairing.task, turns, nonce)
+
+
+def fenced(instructions: str, task: Task, turns: Sequence[dict[str, str]], nonce: str) -> list[dict[str, str]]:
+    """Instructions that name the fence, then the task as JSON between two fences, with the turns as they were answered.
+
+    References are shown where they settle what is right.
+    """
     shown: dict[str, object] = {}
     if task.history:
         shown["earlier_turns"] = [{"role": turn["role"], "content": turn["content"]} for turn in task.history]
-    if references := references_to_show(task):
-        shown["reference_answers"] = references
-    shown["turns"] = [
-        {"user": turn, "assistant_A": first, "assistant_B": second}
-        for turn, first, second in zip(task.turns, pairing.first, pairing.second, strict=True)
-    ]
-    return fenced(_INSTRUCTIONS, shown, nonce)
-
-
-def references_to_show(task: Task) -> list[str | None]:
-    """The task's references where they settle what is right; empty elsewhere."""
-    settled = task.category.lower() in _CHECKED_BY_REFERENCE and any(task.references)
-    return list(task.references) if settled else []
-
-
-def fenced(instructions: str, shown: dict[str, object], nonce: str) -> list[dict[str, str]]:
-    """Instructions that name the fence, then the material as JSON between two fences."""
+    if task.category.lower() in _CHECKED_BY_REFERENCE and any(task.references):
+        shown["reference_answers"] = task.references[: len(turns)]
+    shown["turns"] = turns
     fence = f"<<<{nonce}>>>"
     material = json.dumps(shown, ensure_ascii=False, indent=1).encode("utf-8", "replace").decode()
     return [
