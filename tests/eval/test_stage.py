@@ -1,15 +1,12 @@
 """The whole stage: real models, real files, and verdicts in the odd cases."""
 
 import json
-import os
 import signal
-import subprocess
-import sys
-import time
+from functools import partial
 
 import pytest
 
-from sftctl.errors import GateFailed, MissingInput
+from sftctl.errors import GateFailed, Interrupted, MissingInput
 from sftctl.eval import answers, benchmark_scores
 from sftctl.eval import held_out as held_out_module
 from sftctl.eval.config import EvalConfig
@@ -19,6 +16,7 @@ from sftctl.run_dir import RunDir, write_json
 from sftctl.train.result import HeldOutLoss
 from tests.eval.conftest import run_eval
 from tests.report.made_run import trained
+from tests.train.forked import finish, kill_when, start
 
 
 def _options(held_out, tuned="builtin:tiny", **more):
@@ -120,25 +118,16 @@ def test_a_second_run_measures_nothing_again(held_out, choices, tmp_path, monkey
 
 @pytest.mark.slow
 def test_a_killed_eval_goes_on_where_it_was(held_out, tmp_path):
-    script = (
-        "import sys; from pathlib import Path; from tests.eval.conftest import run_eval; "
-        "run_eval({'tuned': 'builtin:tiny', 'held_out': sys.argv[1], 'engine': {'kind': 'hf', 'batch_size': 1}, "
-        "'max_new_tokens': 60, 'prompts': 20}, Path(sys.argv[2]))"
-    )
-    command = [sys.executable, "-c", script, str(held_out), str(tmp_path / "run")]
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    process = subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True)
-    journal = None
-    while journal is None and process.poll() is None:
-        journal = next((tmp_path / "run" / "eval" / "progress").glob("replies.*"), None)
-        time.sleep(0.01)
-    process.send_signal(signal.SIGTERM)
-    assert "stopped by SIGTERM" in process.communicate(timeout=60)[1]
+    options = _options(held_out, engine={"kind": "hf", "batch_size": 1}, max_new_tokens=60, prompts=20)
+    work = partial(run_eval, options, tmp_path / "run")
+    progress = tmp_path / "run" / "eval" / "progress"
+    assert kill_when(work, lambda: any(progress.glob("replies.*")), signal.SIGTERM) == Interrupted.exit_code
+    (journal,) = progress.glob("replies.*")
     kept = journal.read_text(encoding="utf-8")
     assert 0 < len(kept.splitlines()) < 20
     # A line that a kill has torn is measured again; whole ones are not.
     journal.write_text(kept + '{"key": "torn', encoding="utf-8")
-    subprocess.run(command, env=environment, check=True, capture_output=True)
+    assert finish(start(work)) == 0
     whole = journal.read_text(encoding="utf-8")
     assert whole.startswith(kept)
     keys = [json.loads(line)["key"] for line in whole.splitlines()]
