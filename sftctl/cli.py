@@ -42,7 +42,7 @@ OverwriteOption = Annotated[
     bool, typer.Option("--overwrite", help="Run again from the start; paid replies of a judge are kept.")
 ]
 ResumeOption = Annotated[
-    Literal["auto", "never"], typer.Option("--resume", help="Continue from the newest intact checkpoint.")
+    Literal["auto", "never"], typer.Option("--resume", help="Go on from the newest intact checkpoint, or never.")
 ]
 JunitOption = Annotated[Path | None, typer.Option("--junit", metavar="FILE", help="Also write checks as JUnit XML.")]
 VotesOption = Annotated[Path | None, typer.Option("--votes", metavar="PATH", help="Merge a file or folder of votes.")]
@@ -159,22 +159,28 @@ def init(
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a file that exists.")] = False,
 ) -> None:
     """A commented starter recipe, from questions, or from flags when not a terminal."""
-    from sftctl.starter import Answers, ask, examples_taken, write_starter, write_workflow
+    from importlib.metadata import distribution
 
-    def write() -> ExitCode:
-        given = Answers(name=name, model=model, data=data)
-        answers = ask(given) if sys.stdin.isatty() and not ci else given
-        path = (
-            write_workflow(folder, overwrite=overwrite) if ci else write_starter(folder, answers, overwrite=overwrite)
-        )
+    from sftctl import starter
+
+    def write_recipe() -> ExitCode:
+        given = starter.Answers(name=name, model=model, data=data)
+        answers = starter.ask(given) if sys.stdin.isatty() else given
+        path = starter.write_starter(folder, answers, overwrite=overwrite)
         _print(str(path))
-        if not ci:
-            for taken in examples_taken(answers):
-                console.warn(taken)
-            console.say(f"next: sftctl run {path} --dry-run")
+        for taken in starter.examples_taken(answers):
+            console.warn(taken)
+        console.say(f"next: sftctl run {path} --dry-run")
         return ExitCode.OK
 
-    raise typer.Exit(_guarded(write))
+    def write_workflow() -> ExitCode:
+        source = starter.installed_from(distribution("sftctl").read_text("direct_url.json"))
+        path = starter.write_workflow(folder, source, overwrite=overwrite)
+        _print(str(path))
+        (console.say if source else console.warn)(starter.what_ci_needs(path, source))
+        return ExitCode.OK
+
+    raise typer.Exit(_guarded(write_workflow if ci else write_recipe))
 
 
 @app.command(short_help="JSON Schema of the recipe, for editors")

@@ -56,11 +56,15 @@ eval:
 
 _WORKFLOW = """\
 # Runs the smoke-test of {recipe} on every pull request; a failed check fails the job and is annotated on the diff.
-# The built-in model stands in for the recipe's own, which needs a GPU: this tests recipe, data, masks and template.
+# The built-in model stands in for the recipe's own, which needs a GPU: this tests recipe, rows, masks, saving and that
+# the loss stays finite, and not what is learned. A recipe with method qlora needs model.method=lora on both commands.
 name: sftctl smoke-test
 on: [pull_request]
 permissions:
   contents: read
+env:
+  # What pip installs: {how}
+  SFTCTL: {source}
 jobs:
   smoke-test:
     runs-on: ubuntu-latest
@@ -69,13 +73,17 @@ jobs:
       - uses: actions/checkout@v4
       - uses: actions/setup-python@v5
         with: {{python-version: "3.11"}}
-      - run: pip install sftctl   # or the folder or URL that you install it from
+      - run: pip install "$SFTCTL"
       - run: sftctl curate {recipe} model.path=builtin:tiny --quiet
-      - run: sftctl smoke-test {recipe} model.path=builtin:tiny --quiet --junit smoke-test.xml
+      - run: |
+          sftctl smoke-test {recipe} model.path=builtin:tiny smoke_test.stand_in=true smoke_test.steps=10 \\
+            --quiet --junit smoke-test.xml
       - uses: actions/upload-artifact@v4
         if: always()
         with: {{name: smoke-test, path: smoke-test.xml}}
 """
+
+_VENDORED = "./vendor/sftctl"
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
@@ -110,10 +118,40 @@ def write_starter(folder: Path, answers: Answers, *, overwrite: bool) -> Path:
     return _write_new(path, text, overwrite=overwrite)
 
 
-def write_workflow(folder: Path, *, overwrite: bool) -> Path:
-    """Write DIR/.github/workflows/smoke-test.yml for DIR's recipe.yaml."""
+def write_workflow(folder: Path, source: str | None, *, overwrite: bool) -> Path:
+    """Write DIR/.github/workflows/smoke-test.yml for DIR's recipe.yaml; `source` is what pip installs sftctl from."""
     path = folder / ".github" / "workflows" / "smoke-test.yml"
-    return _write_new(path, _WORKFLOW.format(recipe="recipe.yaml"), overwrite=overwrite)
+    how = (
+        "sftctl as it was installed where this file was written."
+        if source
+        else (
+            "the folder of this repository that holds sftctl's source, since no package index has it;\n"
+            '  # or "sftctl @ git+https://HOST/OWNER/sftctl@COMMIT".'
+        )
+    )
+    text = _WORKFLOW.format(recipe="recipe.yaml", how=how, source=_quoted(source or _VENDORED))
+    return _write_new(path, text, overwrite=overwrite)
+
+
+def installed_from(direct_url: str | None) -> str | None:
+    """What pip recorded (the JSON of PEP 610) as a requirement that another machine can install; None for a folder."""
+    recorded = json.loads(direct_url or "{}")
+    url, version_control = recorded.get("url", ""), recorded.get("vcs_info")
+    if not url.startswith(("https://", "ssh://")):
+        return None
+    if version_control:
+        return f"sftctl @ {version_control['vcs']}+{url}@{version_control['commit_id']}"
+    return f"sftctl @ {url}"
+
+
+def what_ci_needs(path: Path, source: str | None) -> str:
+    """What is left to do before the workflow runs."""
+    if source:
+        return f"the workflow installs {source}"
+    return (
+        f"no package index has sftctl: put its source into the folder {_VENDORED} of your repository, or change SFTCTL "
+        f"at the top of {path}"
+    )
 
 
 def _quoted(text: str | None) -> str:

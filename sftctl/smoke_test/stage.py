@@ -93,7 +93,7 @@ def examine(
         return _of_process_0(None)
     evidence = _gather(recipe, data, rows, watched, rehearsal, run_dir)
     shutil.rmtree(run_dir.smoke_test_scratch, ignore_errors=True)
-    checks = run_checks(evidence)
+    checks = run_checks(evidence, stand_in=config.stand_in)
     result = SmokeTestResult(
         passed=all(check.verdict != "fail" for check in checks),
         checks=checks,

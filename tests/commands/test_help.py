@@ -47,20 +47,3 @@ def test_the_set_of_commands_and_options_is_frozen(golden):
 def test_schema_prints_json_and_version_one_line(tmp_path):
     assert sftctl("schema", cwd=tmp_path).document["title"] == "sftctl recipe"
     assert sftctl("--version", cwd=tmp_path).stdout == "sftctl 0.1.0\n"
-
-
-def test_init_writes_a_recipe_that_is_valid_and_refuses_to_replace_one(tmp_path):
-    (tmp_path / "rows.jsonl").touch()
-    made = sftctl("init", "--model", "builtin:tiny", "--data", "rows.jsonl", cwd=tmp_path)
-    assert (made.exit_code, made.stdout) == (0, "recipe.yaml\n")
-    plan = sftctl("run", "recipe.yaml", "--dry-run", "--json", cwd=tmp_path)
-    assert (plan.exit_code, plan.document["run_dir"]) == (0, "runs/my-assistant")
-    assert not (tmp_path / "runs").exists()
-    again = sftctl("init", cwd=tmp_path)
-    assert (again.exit_code, "--overwrite replaces it" in again.stderr) == (2, True)
-
-
-def test_init_ci_writes_a_workflow(tmp_path):
-    made = sftctl("init", "--ci", cwd=tmp_path)
-    assert (made.exit_code, made.stdout) == (0, ".github/workflows/smoke-test.yml\n")
-    assert "sftctl smoke-test recipe.yaml" in (tmp_path / ".github/workflows/smoke-test.yml").read_text()

@@ -122,7 +122,7 @@ def commands_reference() -> str:
         arguments = " ".join(str(each.metavar) if each.required else f"[{each.metavar}]" for each in named)
         lines += [f"## sftctl {name} {arguments}".rstrip() + "\n", f"{command.help}\n"]
         for option in (parameter for parameter in command.params if parameter.param_type_name == "option"):
-            lines.append(f"- `{', '.join(option.opts)}`: {option.help}")
+            lines.append(f"- `{', '.join(option.opts)}`{values_of(option)}: {option.help}")
         lines.append("")
     lines.append("## Exit codes\n")
     meanings = {kind.exit_code: " ".join((kind.__doc__ or "").split()) for kind in SftctlError.__subclasses__()}
@@ -134,6 +134,14 @@ def commands_reference() -> str:
     }
     lines += [f"- {int(code)}: {meanings[code]}" for code in ExitCode]
     return "\n".join(lines) + "\n"
+
+
+def values_of(option: Any) -> str:
+    """What an option may be set to, its default first; nothing for one that is only on or off."""
+    if option.is_flag:
+        return ""
+    kind = kind_of(option.type_descriptor.annotation).removesuffix(" or null")
+    return f" ({kind}; default {option.default})" if option.default else f" ({kind})"
 
 
 def run_dir_reference() -> str:

@@ -46,6 +46,13 @@ def _steps(**options: Any) -> int:
     return examine(config, TrainingSections(train, _MODEL, 17), _DATA, _rows(train, folder), RunDir(folder)).steps
 
 
+def _failed(*, stand_in: bool, folder: Path) -> list[str]:
+    train = _train(folder)
+    config = SmokeTestConfig(**_SHORT, steps=4, stand_in=stand_in)
+    result = examine(config, TrainingSections(train, _MODEL, 17), _DATA, _rows(train, folder), RunDir(folder))
+    return [check.name for check in result.failed]
+
+
 def _snapshot(folder: Path, **options: Any) -> Snapshot:
     rows = _rows(_train(folder), folder)
     questions = questions_of(SmokeTestConfig(**_SHORT | options), _MODEL, _DATA, rows, random.Random(1))
@@ -53,6 +60,7 @@ def _snapshot(folder: Path, **options: Any) -> Snapshot:
 
 
 KEY_EFFECTS = [
+    KeyEffect("smoke_test.stand_in", False, True, lambda value, folder: _failed(stand_in=value, folder=folder)),
     KeyEffect("smoke_test.steps", 4, 5, lambda value, folder: _steps(steps=value, folder=folder)),
     KeyEffect(
         "smoke_test.time_limit_minutes",
