@@ -331,11 +331,11 @@ def _dry_run(session: Session, stages: Sequence[Stage]) -> Ending:
         runs_before += [] if skipped else [stage]
     if "train" in stages or "smoke-test" in stages:
         _refuse_device(session)
-        from sftctl.train.planning import plan_run
-
         recipe = session.recipe
         try:
             _require_inputs(session, "train")
+            from sftctl.train.planning import plan_run
+
             train, model, data = with_builtin_paths(recipe.train), recipe.model, recipe.data
             planned = plan_run(train, model, data, session.run_dir, recipe.seed)
             document["plan"] = planned.model_dump(mode="json")
