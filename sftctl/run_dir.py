@@ -119,51 +119,51 @@ class RunDir:
     @property
     def eval_result(self) -> Path:
         """The verdict, its gates, and every figure with its interval."""
-        return self.root / "eval" / "eval.json"
+        return self.eval_folder / "eval.json"
 
     @property
     def markdown_report(self) -> Path:
         """The report in short, for a pull request."""
-        return self.root / "eval" / "report.md"
+        return self.eval_folder / "report.md"
 
     @property
     def junit_report(self) -> Path:
         """Checks and gates as JUnit XML, for CI."""
-        return self.root / "eval" / "junit.xml"
+        return self.eval_folder / "junit.xml"
 
     def generations(self, side: str) -> Path:
         """Answers of one side (`base`, `tuned`, ...), one JSON object a line."""
-        return self.root / "eval" / f"generations.{side}.jsonl"
+        return self.eval_folder / f"generations.{side}.jsonl"
 
     @property
     def eval_progress(self) -> Path:
         """Journals of what eval has measured so far, so that nothing is measured twice; may be deleted."""
-        return self.root / "eval" / "progress"
+        return self.eval_folder / "progress"
 
     @property
     def judgements(self) -> Path:
         """Requests to the judge and its replies, as they were sent and came; without it all are paid for again."""
-        return self.root / "eval" / "judge.jsonl"
+        return self.eval_folder / "judge.jsonl"
 
     @property
     def arena(self) -> Path:
         """The page on which people vote; it names no model."""
-        return self.root / "eval" / "arena.html"
+        return self.eval_folder / "arena.html"
 
     @property
     def arena_key(self) -> Path:
         """Which model gave which answer of the arena; not for voters."""
-        return self.root / "eval" / "arena_key.json"
+        return self.eval_folder / "arena_key.json"
 
     @property
     def votes(self) -> Path:
         """Votes of all people so far, one export of the arena a line."""
-        return self.root / "eval" / "votes.jsonl"
+        return self.eval_folder / "votes.jsonl"
 
     @property
     def preferences(self) -> Path:
         """Preference pairs in TRL's conversational columns, from verdicts and votes."""
-        return self.root / "eval" / "preferences.jsonl"
+        return self.eval_folder / "preferences.jsonl"
 
 
 @contextlib.contextmanager

@@ -147,10 +147,9 @@ def _head(rows: Iterator[AnyRow]) -> list[AnyRow]:
 
 
 def _announce(source: Source, shape: Format, sample: Sequence[Mapping[str, Any]]) -> Detected:
-    automatic = source.format == "auto" and not source.fields
     columns = tuple(name for name in shape.column_of.values() if any(name in row for row in sample))
     console.say(f"{source.name} is read as {shape.type} ({', '.join(columns)})")
-    return Detected(source.name, shape.type, columns, automatic)
+    return Detected(source.name, shape.type, columns)
 
 
 def _messages(row: Mapping[str, Any], shape: Format, tokens: ControlTokens) -> list[Message]:

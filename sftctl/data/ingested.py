@@ -44,12 +44,11 @@ class Blank:
 
 @dataclass(frozen=True, slots=True)
 class Detected:
-    """The format of a source, and the columns that it reads; `automatic` when the recipe did not name it."""
+    """The format of a source, and the columns that it reads."""
 
     source: str
     format: str
     columns: tuple[str, ...]
-    automatic: bool
 
 
 @dataclass(slots=True)

@@ -21,12 +21,11 @@ SideName = Literal["base", "tuned"]
 
 @dataclass(frozen=True)
 class Sides:
-    """Base and tuned model by path; `shared` when the base is the tuned model without its adapter."""
+    """Base and tuned model by path; `base.adapter_off` when the base is the tuned model without its adapter."""
 
     config: ModelConfig
     base: Side
     tuned: Side
-    shared: bool
 
     @contextlib.contextmanager
     def loaded(self) -> Iterator["LoadedSides"]:
@@ -100,5 +99,4 @@ def find_sides(config: EvalConfig, model: ModelConfig, run_dir: RunDir) -> Sides
         config=model,
         base=Side(path=base, fingerprint=fingerprint(base_source, model), adapter_off=shared),
         tuned=Side(path=tuned, fingerprint=fingerprint(tuned_source, model)),
-        shared=shared,
     )

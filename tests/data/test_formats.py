@@ -152,7 +152,7 @@ def test_a_row_that_could_be_read_in_two_ways_is_read_by_the_wider_or_when_they_
     path = tmp_path / "rows.jsonl"
     path.write_text(json.dumps(row) + "\n")
     read = ingest([Source(name="a", path=str(path))])
-    assert [(found.format, found.columns, found.automatic) for found in read.detected] == [(name, columns, True)]
+    assert [(found.format, found.columns) for found in read.detected] == [(name, columns)]
     assert f"a is read as {name} ({', '.join(columns)})" in capsys.readouterr().err
 
 
