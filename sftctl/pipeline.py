@@ -64,6 +64,7 @@ class Ending:
     exit_code: ExitCode
     printed: str | None
     document: dict[str, Any]
+    failure: GateFailed | None = None
 
 
 def open_session(loaded: LoadedRecipe, options: Options) -> Session:
@@ -91,14 +92,20 @@ def run_stages(session: Session, stages: Sequence[Stage]) -> Ending:
             console.log_to(session.run_dir.log)
         documents: dict[Stage, Any] = {}
         for stage in stages:
-            ending = _run_or_skip(session, stage, main_process=main_process)
+            try:
+                ending = _run_or_skip(session, stage, main_process=main_process)
+            except SftctlError as error:
+                if main_process:
+                    with suppress(StorageFailed):
+                        _write_junit(session, [*documents, stage], error)
+                raise
             if not ending.exit_code and stage == stages[-1]:
                 console.say(_next_step(session, stage))
             documents[stage] = ending.document
             if ending.exit_code:
                 break
         if main_process:
-            _write_junit(session, list(documents))
+            _write_junit(session, list(documents), ending.failure)
     document = ending.document if len(stages) == 1 else {"stages": documents, "report": str(session.run_dir.report)}
     printed = ending.printed if len(stages) == 1 else str(session.run_dir.report)
     return Ending(ending.exit_code, printed, document)
@@ -182,7 +189,7 @@ def _ending(session: Session, stage: Stage, failure: GateFailed | None) -> Endin
         console.error(str(failure))
     document = json.loads(result_of(session.run_dir, stage).read_text(encoding="utf-8"))
     product = product_of(session.run_dir, stage)
-    return Ending(ExitCode.OK if failure is None else ExitCode.GATE_FAILED, str(product), document)
+    return Ending(ExitCode.OK if failure is None else ExitCode.GATE_FAILED, str(product), document, failure)
 
 
 def _require_inputs(session: Session, stage: Stage) -> None:
@@ -306,13 +313,13 @@ def _write_report(session: Session) -> None:
     write_report(session.run_dir)
 
 
-def _write_junit(session: Session, stages: Sequence[Stage]) -> None:
-    """The checks of all stages of this command that have any, in the file that was asked for."""
+def _write_junit(session: Session, stages: Sequence[Stage], error: SftctlError | None) -> None:
+    """What the stages of this command checked, and how the last one failed, in the file that was asked for."""
     if session.options.junit is None:
         return
     from sftctl.report.stage import write_junit
 
-    write_junit(session.run_dir, [stage for stage in stages if stage in ("smoke-test", "eval")], session.options.junit)
+    write_junit(session.run_dir, stages, session.options.junit, error)
 
 
 def _dry_run(session: Session, stages: Sequence[Stage]) -> Ending:

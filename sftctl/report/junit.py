@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
+from sftctl.errors import GateFailed, SftctlError
 from sftctl.eval.result import EvalResult
 from sftctl.smoke_test.result import SmokeTestResult
 
@@ -13,12 +14,13 @@ _NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 @dataclass(frozen=True)
 class Case:
-    """One check: why it failed or was skipped, if it did."""
+    """One check: why it failed or was skipped, if it did. `error`: what kept the stage from checking at all."""
 
     name: str
     evidence: str
     failure: str | None = None
     skipped: str | None = None
+    error: str | None = None
 
 
 def smoke_test_cases(result: SmokeTestResult) -> list[Case]:
@@ -44,6 +46,13 @@ def eval_cases(result: EvalResult, fail_on: Iterable[str] = ()) -> list[Case]:
     return cases + [Case(item.name, item.reason, skipped=item.reason) for item in result.not_measured]
 
 
+def failed_stage(stage: str, error: SftctlError) -> Case:
+    """A stage without checks that failed, or one that ended before any: an `error` unless a gate failed."""
+    if isinstance(error, GateFailed):
+        return Case(stage, "", failure=str(error))
+    return Case(stage, "", error=str(error))
+
+
 @dataclass(frozen=True)
 class Suite:
     """One stage's cases, and the seconds that it took."""
@@ -67,10 +76,13 @@ def _add(root: Element, suite: Suite) -> None:
     element = SubElement(root, "testsuite", name=f"sftctl {suite.stage}", time=f"{suite.seconds:.3f}")
     element.set("tests", str(len(cases)))
     element.set("failures", str(sum(case.failure is not None for case in cases)))
+    element.set("errors", str(sum(case.error is not None for case in cases)))
     element.set("skipped", str(sum(case.skipped is not None for case in cases)))
     for case in cases:
         test = SubElement(element, "testcase", classname=f"sftctl.{suite.stage}", name=_clean(case.name))
-        if case.failure is not None:
+        if case.error is not None:
+            SubElement(test, "error", message=_clean(case.error))
+        elif case.failure is not None:
             SubElement(test, "failure", message=_clean(case.failure))
         elif case.skipped is not None:
             SubElement(test, "skipped", message=_clean(case.skipped))

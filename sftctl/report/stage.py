@@ -8,10 +8,11 @@ from pathlib import Path
 import jinja2
 from markupsafe import Markup
 
+from sftctl.errors import GateFailed, SftctlError
 from sftctl.manifest import Stage
 from sftctl.report import figures, first_screen, preferred, view
 from sftctl.report.diversity import diversity_rows
-from sftctl.report.junit import Suite, eval_cases, junit, smoke_test_cases
+from sftctl.report.junit import Suite, eval_cases, failed_stage, junit, smoke_test_cases
 from sftctl.report.markdown import markdown
 from sftctl.report.results import Results, read_results
 from sftctl.run_dir import RunDir, write_text
@@ -30,14 +31,17 @@ def write_report(run_dir: RunDir) -> Path:
     return run_dir.report
 
 
-def write_junit(run_dir: RunDir, stages: Sequence[Stage], path: Path) -> None:
-    """Write the checks or gates of stages that have run where the user wants them, one suite a stage."""
+def write_junit(run_dir: RunDir, stages: Sequence[Stage], path: Path, error: SftctlError | None = None) -> None:
+    """Write one suite a stage where the user wants it: checks, gates, and `error` where the last stage has neither."""
     results = read_results(run_dir)
+    checked = stages if error is None or isinstance(error, GateFailed) else stages[:-1]
     suites = []
-    if "smoke-test" in stages and results.smoke_test is not None:
+    if "smoke-test" in checked and results.smoke_test is not None:
         suites.append(Suite("smoke-test", smoke_test_cases(results.smoke_test), results.smoke_test.seconds))
-    if "eval" in stages and results.eval is not None:
+    if "eval" in checked and results.eval is not None:
         suites.append(Suite("eval", eval_cases(results.eval), results.eval.seconds))
+    if error is not None and stages[-1] not in [suite.stage for suite in suites]:
+        suites.append(Suite(stages[-1], [failed_stage(stages[-1], error)], seconds=0))
     write_text(path, junit(suites))
 
 

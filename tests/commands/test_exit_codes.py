@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from xml.etree import ElementTree
 
 import pytest
 
@@ -155,11 +156,24 @@ def test_2_under_a_launcher_for_a_command_of_one_process(folder):
 def test_4_when_too_many_rows_are_bad_with_their_verdicts(folder):
     bad = "".join("{not json\n" for _ in range(20))
     (folder / "rows.jsonl").write_text(bad + (folder / "rows.jsonl").read_text())
-    ran = sftctl("curate", "recipe.yaml", "--json", cwd=folder)
+    ran = sftctl("run", "recipe.yaml", "--json", "--junit", "junit.xml", cwd=folder)
     assert ran.exit_code == 4
     assert ran.document["error"]["kind"] == "DataUnusable"
     assert ran.document["error"]["exit_code"] == 4
     assert "rows.jsonl" in ran.stderr
+    (suite,) = ElementTree.parse(folder / "junit.xml").getroot()
+    assert (suite.get("name"), suite.get("errors"), suite.get("failures")) == ("sftctl curate", "1", "0")
+    assert suite.find("testcase/error").get("message") == ran.document["error"]["message"]
+
+
+def test_1_of_a_gate_without_checks_is_a_failure_for_ci(folder):
+    with (folder / "rows.jsonl").open("a", encoding="utf-8") as rows:
+        rows.write(json.dumps({"question": "Which words describe the plan?", "answer": "inventive, " * 60}) + "\n")
+    ran = sftctl("run", "recipe.yaml", "curate.max_dropped_fraction=0", "--junit", "junit.xml", cwd=folder)
+    assert ran.exit_code == 1
+    (suite,) = ElementTree.parse(folder / "junit.xml").getroot()
+    assert (suite.get("name"), suite.get("errors"), suite.get("failures")) == ("sftctl curate", "0", "1")
+    assert suite.find("testcase/failure").get("message").startswith("curate: the filters dropped ")
 
 
 def test_4_when_too_many_training_rows_are_too_long_whatever_an_earlier_run_left(folder):
