@@ -268,13 +268,14 @@ def in_words(plan: Plan) -> str:
     size = f"{plan.batch_size} examples"
     if plan.batch_tokens is not None:
         size = f"at most {plan.batch_tokens:,} tokens (about {size})"
+    parts = plan.micro_batches_per_step
+    whole = "a whole step" if parts == 1 else f"a step in {parts} parts"
     return (
         f"{plan.rows:,} rows ({packed}), {plan.trained_tokens:,} trained tokens; {plan.steps} steps of {size} "
         f"({_what_ends(plan)})\n"
         f"{plan.method} on {plan.device}: {plan.trainable_parameters:,} of {plan.parameters:,} weights, "
         f"learning rate {plan.learning_rate:g}\n"
-        f"at once on a device: at most {plan.micro_batch_tokens:,} tokens ({plan.micro_batch_reason}), "
-        f"{plan.micro_batches_per_step} times a step"
+        f"at once on a device: {whole}, at most {plan.micro_batch_tokens:,} tokens ({plan.micro_batch_reason})"
     )
 
 

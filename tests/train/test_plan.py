@@ -160,6 +160,13 @@ def test_rows_of_any_format_are_read_and_a_missing_run_names_the_command(tmp_pat
         read_inputs(TrainConfig(), FULL, DATA, RunDir(tmp_path / "nothing"))
 
 
+@pytest.mark.parametrize(("parts", "said"), [(1, "a whole step"), (4, "a step in 4 parts")])
+def test_the_plan_says_how_much_of_a_step_is_held_at_once(parts, said):
+    made = planned(TrainConfig()).model_copy(update={"micro_batches_per_step": parts})
+    held = f"at most {made.micro_batch_tokens:,} tokens ({made.micro_batch_reason})"
+    assert in_words(made).splitlines()[-1] == f"at once on a device: {said}, {held}"
+
+
 def test_the_live_row_says_what_remains_and_what_it_cost():
     now = Now(learning_rate=1e-4, tokens_per_second=2000.0, seconds_per_step=3.0, elapsed_seconds=1800.0)
     progress = Progress(step=12, train_losses=(0.5,))
