@@ -65,7 +65,7 @@ def _notable_signs(findings: Findings) -> dict[str, str]:
     change = wrong.difference if wrong else None
     if wrong and wrong.base and wrong.tuned and change and change.value > 0 and beyond_chance(change):
         before, after = percent(wrong.base.value), percent(wrong.tuned.value)
-        signs[wrong.id] = f"{before} to {after} of {wrong.tuned.rows} answers"
+        signs[wrong.id] = f"{before} to {after} of {wrong.tuned.rows:,} answers state a wrong figure without a doubt"
     return signs
 
 

@@ -79,7 +79,7 @@ def _held_out_verdict(figure: LossFigure) -> tuple[VerdictName, str]:
         return "pass", f"{change}: better"
     if low > 0:
         return "fail", f"{change}: worse than the base"
-    return "inconclusive", f"{change}: no difference beyond chance on {figure.rows} rows"
+    return "inconclusive", f"{change}: no difference beyond chance on {figure.rows:,} rows"
 
 
 def general_gate(figure: LossFigure, limits: LossGate) -> Gate | None:
@@ -104,7 +104,7 @@ def general_gate(figure: LossFigure, limits: LossGate) -> Gate | None:
 
 def benchmark_message(difference: Difference, base: float, tuned: float, needed: int | None) -> str:
     """One line on a benchmark."""
-    message = f"{base:.1f} -> {tuned:.1f} points on {difference.items} items, {_change(difference, 2)}"
+    message = f"{base:.1f} -> {tuned:.1f} points on {difference.items:,} items, {_change(difference, 2)}"
     return f"{message}; about {needed:,} items would settle it" if needed else message
 
 
@@ -138,7 +138,7 @@ def _rate_gate(figure: BehaviourFigure, rate: Rate, limit: float, *, at_most: bo
         verdict = "fail" if refuted or strict else "investigate"
     key, word = ("max_rate", "at most") if at_most else ("min_rate", "at least")
     name = f"{figure.id}: {word} {percent(limit)}"
-    message = f"{percent(rate.value)} of {rate.rows} answers (95 %: {percent(low)} to {percent(high)})"
+    message = f"{percent(rate.value)} of {rate.rows:,} answers (95 %: {percent(low)} to {percent(high)})"
     return Gate(
         name=name, section="behaviour", subject=figure.id, limits={key: limit}, verdict=verdict, message=message
     )
@@ -155,7 +155,7 @@ def _delta_gate(figure: BehaviourFigure, difference: Difference, limit: float) -
     else:
         verdict = "weak pass" if difference.items >= MIN_ANSWERS else "inconclusive"
     name = f"{figure.id}: at most {100 * limit:g} points worse than the base"
-    message = f"{_change(difference, 1, scale=100)} points on {difference.items} answers"
+    message = f"{_change(difference, 1, scale=100)} points on {difference.items:,} answers"
     return Gate(
         name=name,
         section="behaviour",

@@ -44,7 +44,7 @@ def banner(results: Results, name: str) -> Banner:
             name,
             figures.tone(result.verdict),
             result.verdict,
-            result.headline.removeprefix(f"{result.verdict}: "),
+            _headline(result),
             (*result.story.items(), *cost, advice),
             result.next_step.evidence,
         )
@@ -57,6 +57,13 @@ def banner(results: Results, name: str) -> Banner:
         count = figures.thousands(results.curate.training_rows)
         return Banner(name, "", "Data curated", f"{count} rows are ready to train on.", cost)
     return Banner(name, "", "Nothing has run yet", "Run `sftctl run` with this recipe.")
+
+
+def _headline(result: EvalResult) -> str:
+    """Which gates decide, and how many of all these are."""
+    named = result.headline.removeprefix(f"{result.verdict}: ")
+    deciding = sum(gate.verdict == result.verdict for gate in result.gates)
+    return named if deciding == len(result.gates) else f"{deciding} of {len(result.gates)} gates: {named}"
 
 
 def _smoke_test_banner(result: SmokeTestResult, name: str, cost: tuple[tuple[str, str], ...]) -> Banner:
@@ -95,7 +102,8 @@ def _behaviour_tiles(result: EvalResult) -> Iterator[Tile]:
             continue
         base = percent(behaviour.base.value) if behaviour.base else ""
         after = percent(behaviour.tuned.value)
-        note = f"{behaviour.tuned.rows} answers {figures.interval(behaviour.tuned.interval, percent)}".rstrip()
+        interval = figures.interval(behaviour.tuned.interval, percent)
+        note = f"{figures.thousands(behaviour.tuned.rows)} answers {interval}".rstrip()
         yield Tile(behaviour.id.replace("-", " "), base, after, note, _tone(result, "behaviour", behaviour.id))
 
 
@@ -110,7 +118,7 @@ def _loss_tiles(result: EvalResult) -> Iterator[Tile]:
 
 def _benchmark_tiles(result: EvalResult) -> Iterator[Tile]:
     for item in result.benchmarks:
-        note = f"{figures.with_interval(item.difference, 1)} points, {item.items} items"
+        note = f"{figures.with_interval(item.difference, 1)} points, {figures.thousands(item.items)} items"
         before, after = figures.figure(item.base, 1), figures.figure(item.tuned, 1)
         yield Tile(item.id.replace("-", " "), before, after, note, figures.tone(item.verdict))
 

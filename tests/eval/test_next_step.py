@@ -87,4 +87,4 @@ def test_wrong_figures_said_with_confidence_are_read_first_though_every_gate_pas
     wrong = _behaviour("confident-and-wrong", "confident_and_wrong").model_copy(update={**rates, "difference": change})
     step = next_step(_findings([_gate("held-out", "pass")], confident_and_wrong=wrong))
     assert step.advice == "Good enough by every gate; first read the answers for confident-and-wrong."
-    assert step.evidence == ("confident-and-wrong: 2.4 % to 7.1 % of 202 answers",)
+    assert step.evidence == ("confident-and-wrong: 2.4 % to 7.1 % of 202 answers state a wrong figure without a doubt",)

@@ -1,9 +1,11 @@
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 
 import pytest
 
-from sftctl.report.first_screen import tiles
+from sftctl.report.first_screen import banner, tiles
+from sftctl.report.results import read_results
 from sftctl.report.stage import write_junit, write_report
 from sftctl.run_dir import RunDir
 from tests.browser import browser_page
@@ -36,6 +38,15 @@ def test_hostile_text_stays_text_and_nothing_is_fetched(report):
     assert elements.names.count("script") == 1
     assert "img" not in elements.names
     assert re.search(r"content=\"default-src 'none'; style-src 'unsafe-inline'; script-src 'sha256-[^']+'", text)
+
+
+def test_the_banner_names_the_gates_that_decide_and_how_many_they_are(tmp_path):
+    results = read_results(made_run(tmp_path / "made"))
+    spoilt = evaluated().gates[1].model_copy(update={"verdict": "fail"})
+    failed = {"verdict": "fail", "headline": "fail: mmlu", "gates": (evaluated().gates[0], spoilt)}
+    found = banner(replace(results, eval=evaluated().model_copy(update=failed)), "made")
+    assert (found.tone, found.verdict, found.headline) == ("bad", "fail", "1 of 2 gates: mmlu")
+    assert banner(results, "made").headline == "all 2 gates"
 
 
 def test_the_benchmark_plot_has_the_recipes_own_lines(report):
