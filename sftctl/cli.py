@@ -159,8 +159,6 @@ def init(
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a file that exists.")] = False,
 ) -> None:
     """A commented starter recipe, from questions, or from flags when not a terminal."""
-    from importlib.metadata import distribution
-
     from sftctl import starter
 
     def write_recipe() -> ExitCode:
@@ -174,7 +172,7 @@ def init(
         return ExitCode.OK
 
     def write_workflow() -> ExitCode:
-        source = starter.installed_from(distribution("sftctl").read_text("direct_url.json"))
+        source = starter.installed_from(starter.recorded_by_pip())
         path = starter.write_workflow(folder, source, overwrite=overwrite)
         _print(str(path))
         (console.say if source else console.warn)(starter.what_ci_needs(path, source))

@@ -3,6 +3,7 @@
 import json
 import re
 from dataclasses import dataclass
+from importlib.metadata import distribution
 from pathlib import Path
 
 import typer
@@ -131,6 +132,11 @@ def write_workflow(folder: Path, source: str | None, *, overwrite: bool) -> Path
     )
     text = _WORKFLOW.format(recipe="recipe.yaml", how=how, source=_quoted(source or _VENDORED))
     return _write_new(path, text, overwrite=overwrite)
+
+
+def recorded_by_pip() -> str | None:
+    """The file of PEP 610, where sftctl was not installed from an index."""
+    return distribution("sftctl").read_text("direct_url.json")
 
 
 def installed_from(direct_url: str | None) -> str | None:
