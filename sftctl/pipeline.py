@@ -227,7 +227,8 @@ def _curate(session: Session) -> None:
         raise UsageError(f"{session.loaded.argument}: there is no `curate` section; name its `sources` to curate them")
     with quick_imports():
         from sftctl.curate.stage import curate
-        from sftctl.model.loading import generation_stop_ids, load_tokenizer
+        from sftctl.model.settings import generation_stop_ids
+        from sftctl.model.tokenizer import load_tokenizer
         from sftctl.tokenization.prepare import prepare_tokenizer
 
     tokenizer, stop_ids = load_tokenizer(recipe.model), generation_stop_ids(recipe.model)

@@ -21,8 +21,9 @@ from sftctl.eval.measured import Measured
 from sftctl.eval.prompts import Question, choose_rows
 from sftctl.eval.result import Gate, Side
 from sftctl.eval.sides import LoadedSides, SideName, Sides
-from sftctl.model import loading
 from sftctl.model.scoring import RowLoss
+from sftctl.model.settings import context_length, generation_stop_ids, model_settings
+from sftctl.model.tokenizer import load_tokenizer
 from sftctl.run_dir import RunDir
 from sftctl.tokenization.config import DataConfig
 from sftctl.tokenization.dataset import encode_dataset, encode_prompts
@@ -93,8 +94,8 @@ def measure_weights(
 
 def tokenizer_of(sides: Sides, data: DataConfig) -> Prepared:
     """The tuned model's tokenizer, with its chat template, for both sides: one text, one set of tokens."""
-    tokenizer = loading.load_tokenizer(sides.config, path=sides.tuned.path)
-    stops = loading.generation_stop_ids(sides.config, path=sides.tuned.path)
+    tokenizer = load_tokenizer(sides.config, path=sides.tuned.path)
+    stops = generation_stop_ids(sides.config, path=sides.tuned.path)
     return prepare_tokenizer(tokenizer, data, generation_stop_ids=stops)
 
 
@@ -102,7 +103,7 @@ def _encoded(rows: Sequence[Conversation], bench: Bench, measured: Measured) -> 
     if not rows:
         measured.miss("held-out loss", "there are no held-out rows")
         return []
-    limit = loading.context_length(bench.sides.config, path=bench.sides.tuned.path)
+    limit = context_length(bench.sides.config, path=bench.sides.tuned.path)
     encoded = encode_dataset(rows, bench.prepared, bench.data, model_max_length=limit, what="held-out rows")
     if encoded.refused:
         console.warn(f"{len(encoded.refused)} held-out rows cannot be tokenised and are not measured")
@@ -137,7 +138,7 @@ def _questions(
 def _fitting(rows: Sequence[Conversation], bench: Bench) -> list[Question]:
     """Prompts that fit the context with an answer behind them; a warning counts the others."""
     prompts = encode_prompts(rows, bench.prepared, bench.data)
-    limit = loading.context_length(bench.sides.config, path=bench.sides.tuned.path) or math.inf
+    limit = context_length(bench.sides.config, path=bench.sides.tuned.path) or math.inf
     room = limit - bench.config.max_new_tokens
     questions = [Question(row, tuple(ids)) for row, ids in zip(rows, prompts, strict=True) if 0 < len(ids) <= room]
     if len(questions) < len(rows):
@@ -223,7 +224,7 @@ def _drift(measured: Measured, bench: Bench, encoded: Sequence[EncodedRow]) -> N
     if not measured.losses:
         return
     rows = [row for row in encoded if row.role == "general"] or list(encoded)
-    vocabulary = loading.model_settings(bench.sides.config, path=bench.sides.tuned.path).get_text_config().vocab_size
+    vocabulary = model_settings(bench.sides.config, path=bench.sides.tuned.path).get_text_config().vocab_size
     few = divergence.rows_within_memory(rows, vocabulary)
     found = divergence.kl_to_base(bench.loaded.model, few, bench.ledger("kl", "base", "tuned"), identity="kl")
     nats, tokens = [item[0] for item in found], [item[1] for item in found]

@@ -14,6 +14,7 @@ from sftctl.eval.result import Side
 from sftctl.model import adapters, loading
 from sftctl.model.config import ModelConfig
 from sftctl.model.fingerprint import fingerprint
+from sftctl.model.source import base_of, is_adapter, resolve_path
 from sftctl.run_dir import RunDir
 
 SideName = Literal["base", "tuned"]
@@ -92,9 +93,9 @@ def find_sides(config: EvalConfig, model: ModelConfig, run_dir: RunDir) -> Sides
             "or set eval.tuned to a model or an adapter."
         )
     base = config.base or model.path
-    tuned_source, base_source = loading.resolve_path(tuned), loading.resolve_path(base)
-    own_base = adapters.base_of(tuned_source) if adapters.is_adapter(tuned_source) else None
-    shared = own_base is not None and loading.resolve_path(own_base) == base_source
+    tuned_source, base_source = resolve_path(tuned), resolve_path(base)
+    own_base = base_of(tuned_source) if is_adapter(tuned_source) else None
+    shared = own_base is not None and resolve_path(own_base) == base_source
     return Sides(
         config=model,
         base=Side(path=base, fingerprint=fingerprint(base_source, model), adapter_off=shared),

@@ -1,7 +1,6 @@
 """LoRA adapters around a base model: put on, switched off, merged, found on disk."""
 
 import contextlib
-import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -10,23 +9,6 @@ import peft
 
 from sftctl.errors import UsageError
 from sftctl.model.config import LoraConfig
-
-ADAPTER_SETTINGS = "adapter_config.json"
-
-
-def is_adapter(path: str | Path) -> bool:
-    """Whether the folder holds an adapter and not a whole model."""
-    return (Path(path) / ADAPTER_SETTINGS).is_file()
-
-
-def base_of(path: str | Path) -> str | None:
-    """The path of the model that the adapter was trained on, as it was recorded."""
-    try:
-        settings = json.loads((Path(path) / ADAPTER_SETTINGS).read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise UsageError(f"{path}/{ADAPTER_SETTINGS}: not valid JSON ({error}). Save the adapter again.") from error
-    recorded = settings.get("base_model_name_or_path")
-    return recorded if isinstance(recorded, str) else None
 
 
 def attach(model: Any, lora: LoraConfig, *, base_path: str, also_trained: Sequence[str] = ()) -> Any:

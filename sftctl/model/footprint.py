@@ -17,7 +17,7 @@ import torch
 from transformers import AutoModelForCausalLM
 
 from sftctl.model.config import LoraConfig, ModelConfig
-from sftctl.model.loading import model_settings
+from sftctl.model.settings import model_settings
 
 Way = Literal["full_fp32", "full_bf16", "lora", "qlora"]
 WAYS: tuple[Way, ...] = ("full_fp32", "full_bf16", "lora", "qlora")

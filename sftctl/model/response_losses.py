@@ -11,8 +11,10 @@ from sftctl.errors import DataUnusable
 from sftctl.manifest import hash_value
 from sftctl.model.config import ModelConfig
 from sftctl.model.fingerprint import fingerprint
-from sftctl.model.loading import context_length, load_model, resolve_path
+from sftctl.model.loading import load_model
 from sftctl.model.scoring import score_rows
+from sftctl.model.settings import context_length
+from sftctl.model.source import resolve_path
 from sftctl.tokenization.config import DataConfig
 from sftctl.tokenization.dataset import encode_dataset
 from sftctl.tokenization.prepare import Prepared

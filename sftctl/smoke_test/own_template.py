@@ -7,8 +7,9 @@ from sftctl.data.conversation import Conversation
 from sftctl.errors import SftctlError
 from sftctl.model.config import ModelConfig
 from sftctl.model.generation import generate
-from sftctl.model.loading import generation_stop_ids, load_tokenizer
 from sftctl.model.scoring import RowLoss, score_rows
+from sftctl.model.settings import generation_stop_ids
+from sftctl.model.tokenizer import load_tokenizer
 from sftctl.smoke_test.evidence import TemplateComparison
 from sftctl.tokenization.config import DataConfig
 from sftctl.tokenization.dataset import encode_prompts

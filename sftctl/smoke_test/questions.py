@@ -9,8 +9,8 @@ import torch
 
 from sftctl.data.conversation import Conversation
 from sftctl.model.config import ModelConfig
-from sftctl.model.loading import context_length
 from sftctl.model.scoring import score_rows
+from sftctl.model.settings import context_length
 from sftctl.smoke_test.config import SmokeTestConfig
 from sftctl.smoke_test.evidence import PromptComparison, Reload
 from sftctl.smoke_test.rehearsal import Rehearsal

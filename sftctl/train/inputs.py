@@ -11,7 +11,8 @@ from sftctl.data.source import Source
 from sftctl.errors import DataUnusable
 from sftctl.model.config import ModelConfig
 from sftctl.model.device import training_device
-from sftctl.model.loading import context_length, generation_stop_ids, load_tokenizer
+from sftctl.model.settings import context_length, generation_stop_ids
+from sftctl.model.tokenizer import load_tokenizer
 from sftctl.run_dir import RunDir
 from sftctl.tokenization.compact import counted_tokens_of
 from sftctl.tokenization.config import DataConfig

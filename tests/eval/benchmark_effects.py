@@ -12,7 +12,8 @@ from sftctl.eval.benchmarks import LmEval
 from sftctl.eval.config import EvalConfig, LossGate
 from sftctl.eval.ledger import Ledger
 from sftctl.eval.result import Bounds, Difference, LossFigure
-from sftctl.model.loading import load_model, load_tokenizer
+from sftctl.model.loading import load_model
+from sftctl.model.tokenizer import load_tokenizer
 from tests.eval.conftest import MODEL
 from tests.key_effect import KeyEffect
 

@@ -11,7 +11,9 @@ from sftctl.demo import paths
 from sftctl.eval.config import EvalConfig
 from sftctl.eval.stage import evaluate
 from sftctl.model.config import ModelConfig
-from sftctl.model.loading import generation_stop_ids, load_model, load_tokenizer
+from sftctl.model.loading import load_model
+from sftctl.model.settings import generation_stop_ids
+from sftctl.model.tokenizer import load_tokenizer
 from sftctl.run_dir import RunDir
 from sftctl.tokenization.config import DataConfig
 from sftctl.tokenization.dataset import encode_dataset

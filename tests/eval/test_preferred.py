@@ -8,7 +8,7 @@ from trl.data_utils import is_conversational, maybe_apply_chat_template
 from sftctl.data.conversation import read_conversations
 from sftctl.demo import paths
 from sftctl.errors import DataUnusable, EnvironmentProblem, GateFailed, MissingInput, UsageError
-from sftctl.model.loading import load_tokenizer
+from sftctl.model.tokenizer import load_tokenizer
 from tests.eval.conftest import MODEL, run_eval
 from tests.eval.judge.server import always_first, perfect, serving
 

@@ -7,9 +7,10 @@ from transformers import LlamaConfig, LlamaForCausalLM
 from sftctl.model.attention import VARLEN, implementation, register_varlen
 from sftctl.model.config import ModelConfig
 from sftctl.model.generation import generate
-from sftctl.model.loading import load_model, load_tokenizer
+from sftctl.model.loading import load_model
 from sftctl.model.peak_memory import mark_memory
 from sftctl.model.scoring import score_rows
+from sftctl.model.tokenizer import load_tokenizer
 from sftctl.tokenization.rows import EncodedRow
 
 pytestmark = [

@@ -7,7 +7,8 @@ import torch
 from transformers import LlamaConfig, LlamaForCausalLM
 
 from sftctl.model.config import ModelConfig
-from sftctl.model.loading import load_model, load_tokenizer
+from sftctl.model.loading import load_model
+from sftctl.model.tokenizer import load_tokenizer
 
 
 @dataclass(frozen=True)

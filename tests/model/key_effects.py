@@ -14,7 +14,9 @@ from sftctl.model import adapters
 from sftctl.model.attention import implementation
 from sftctl.model.config import LoraConfig, ModelConfig
 from sftctl.model.device import pick_device
-from sftctl.model.loading import load_tokenizer, pick_dtype, resolve_path
+from sftctl.model.loading import pick_dtype
+from sftctl.model.source import resolve_path
+from sftctl.model.tokenizer import load_tokenizer
 from sftctl.tokenization.config import DataConfig
 from sftctl.tokenization.prepare import prepare_tokenizer
 from sftctl.train import publishing
@@ -41,7 +43,7 @@ def _adapter(key: str, value: Any, folder: Path) -> Any:
 
 
 def _asked_of_the_hub(key: str, value: Any, folder: Path) -> Any:
-    with mock.patch("sftctl.model.loading.AutoTokenizer.from_pretrained") as opened:
+    with mock.patch("sftctl.model.tokenizer.AutoTokenizer.from_pretrained") as opened:
         load_tokenizer(ModelConfig(**{"path": "org/model", key: value}))
     return opened.call_args
 

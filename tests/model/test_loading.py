@@ -7,14 +7,10 @@ from sftctl.errors import EnvironmentProblem, UsageError
 from sftctl.model.adapters import adapter_off, attach, merge
 from sftctl.model.config import LoraConfig, ModelConfig
 from sftctl.model.device import pick_device
-from sftctl.model.loading import (
-    context_length,
-    generation_stop_ids,
-    load_model,
-    load_tokenizer,
-    pick_dtype,
-    resolve_path,
-)
+from sftctl.model.loading import load_model, pick_dtype
+from sftctl.model.settings import context_length, generation_stop_ids
+from sftctl.model.source import resolve_path
+from sftctl.model.tokenizer import load_tokenizer
 
 IDS = torch.tensor([[20, 21, 22, 23, 24, 25]])
 

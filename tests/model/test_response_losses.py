@@ -4,9 +4,11 @@ import pytest
 
 from sftctl.data.conversation import Conversation
 from sftctl.model.config import ModelConfig
-from sftctl.model.loading import generation_stop_ids, load_model, load_tokenizer
+from sftctl.model.loading import load_model
 from sftctl.model.response_losses import ResponseLosses
 from sftctl.model.scoring import score_rows, token_weighted
+from sftctl.model.settings import generation_stop_ids
+from sftctl.model.tokenizer import load_tokenizer
 from sftctl.tokenization.config import DataConfig
 from sftctl.tokenization.dataset import encode_dataset
 from sftctl.tokenization.prepare import prepare_tokenizer

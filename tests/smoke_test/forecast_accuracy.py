@@ -21,7 +21,7 @@ from sftctl.data.source import Source
 from sftctl.demo import paths
 from sftctl.errors import GateFailed
 from sftctl.model.config import ModelConfig
-from sftctl.model.loading import load_tokenizer
+from sftctl.model.tokenizer import load_tokenizer
 from sftctl.run_dir import RunDir
 from sftctl.smoke_test.config import SmokeTestConfig
 from sftctl.smoke_test.stage import smoke_test

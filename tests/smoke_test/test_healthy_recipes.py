@@ -10,7 +10,8 @@ from transformers import Qwen2Config, Qwen2ForCausalLM
 from sftctl.data.conversation import Conversation, read_conversations
 from sftctl.demo import paths
 from sftctl.model.config import LoraConfig, ModelConfig
-from sftctl.model.loading import load_tokenizer, model_settings
+from sftctl.model.settings import model_settings
+from sftctl.model.tokenizer import load_tokenizer
 from sftctl.tokenization.config import DataConfig
 from tests.jsonl import to_jsonl
 

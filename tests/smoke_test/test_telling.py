@@ -1,7 +1,7 @@
 from types import SimpleNamespace
 
 from sftctl.model.config import ModelConfig
-from sftctl.model.loading import load_tokenizer
+from sftctl.model.tokenizer import load_tokenizer
 from sftctl.smoke_test.forecast import steady_steps
 from sftctl.smoke_test.preview import preview
 from sftctl.smoke_test.rehearsal import Step

@@ -3,7 +3,8 @@ from safetensors.torch import load_file
 
 from sftctl.data.conversation import Conversation
 from sftctl.model.config import ModelConfig
-from sftctl.model.loading import load_model, load_tokenizer
+from sftctl.model.loading import load_model
+from sftctl.model.tokenizer import load_tokenizer
 from sftctl.run_dir import RunDir, write_text
 from sftctl.tokenization.config import DataConfig
 from sftctl.train.config import TrainConfig

@@ -7,7 +7,7 @@ from sftctl.eval.engines.config import VllmEngine
 from sftctl.eval.engines.reply import KeepReplies, Reply
 from sftctl.eval.prompts import Question
 from sftctl.eval.sides import LoadedSides, Sides
-from sftctl.model import adapters, loading
+from sftctl.model.source import base_of, is_adapter, resolve_path
 from sftctl.tokenization.prepare import Prepared
 
 
@@ -31,9 +31,9 @@ class VllmAnswers:
     def answer(self, side: Literal["base", "tuned"], questions: Sequence[Question], keep: KeepReplies) -> None:
         self._loaded.free()
         chosen = self._sides.base if side == "base" else self._sides.tuned
-        source = loading.resolve_path(chosen.path)
-        adapter = source if adapters.is_adapter(source) else None
-        weights = loading.resolve_path(adapters.base_of(source) or self._sides.base.path) if adapter else source
+        source = resolve_path(chosen.path)
+        adapter = source if is_adapter(source) else None
+        weights = resolve_path(base_of(source) or self._sides.base.path) if adapter else source
         engine = self._vllm.LLM(
             model=weights,
             skip_tokenizer_init=True,
