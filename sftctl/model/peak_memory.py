@@ -1,5 +1,8 @@
 """The most memory that was held since a starting point: on the GPU where one is used, else by the process."""
 
+import contextlib
+import ctypes
+import gc
 import resource
 import sys
 from dataclasses import dataclass
@@ -29,11 +32,19 @@ def mark_memory(device: torch.device) -> MemoryMark:
     if device.type == "cuda":
         torch.cuda.reset_peak_memory_stats(device)
         return MemoryMark(device, torch.cuda.memory_allocated(device))
+    _give_back()
     try:
         _RESET.write_text(_RESET_PEAK, encoding="ascii")
     except OSError:
         return MemoryMark(device, _peak_bytes(device))
     return MemoryMark(device, _status_bytes("VmRSS"))
+
+
+def _give_back() -> None:
+    """What an earlier stage freed lies with the C library: held at the mark, it would hide what comes next."""
+    gc.collect()
+    with contextlib.suppress(AttributeError, OSError):  # not every C library has it
+        ctypes.CDLL(None).malloc_trim(0)
 
 
 def device_memory_bytes(device: torch.device) -> int | None:

@@ -15,5 +15,14 @@ def test_growth_is_counted_from_the_mark_and_an_earlier_peak_is_forgotten():
     assert mark.growth_bytes() == pytest.approx(100 * 2**20, rel=0.1)
 
 
+def test_small_pieces_that_an_earlier_stage_freed_are_not_held_at_the_mark():
+    earlier = [bytes(4000) for _ in range(25_000)]
+    del earlier[:-1]
+    mark = mark_memory(CPU)
+    again = [bytes(4000) for _ in range(25_000)]
+    assert mark.growth_bytes() == pytest.approx(100e6, rel=0.1)
+    assert len(earlier) + len(again) == 25_001
+
+
 def test_the_machines_memory_is_known():
     assert device_memory_bytes(CPU) > 2**28
