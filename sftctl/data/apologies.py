@@ -19,29 +19,35 @@ class Phrases:
         return any(part in opening for part in self._parts) and self._phrases.search(opening) is not None
 
 
+_NOT_NAMED = r"(?! ist\b| is\b| es\b| é\b)"
+"""Not behind a word that the text explains, as in `Perdón es una palabra`."""
+
 SORRY = Phrases(
     "leid|entschuldig|verzeihung|spijt|excuse|désolé|navré|lo siento|lo lamento|disculp|perd|muito|lamento|"
     "desculp|dispiace|mi scus|chiedo scusa|przepraszam|przykro|извин|прост|прош|жаль|歉|对不起|對不起|遗憾|遺憾|"
     "申し訳|すみません|ごめん|죄송|미안",
     # German, Dutch
     r"\bes tut (?:mir|uns) (?:\w+ )?leid\b(?!,? (?:zu hören|das zu|dass (?:du|sie|ihr)))",
-    r"\A(?:entschuldigung|verzeihung|tut mir leid)\b",
+    rf"\A(?:entschuldigung|verzeihung|tut mir leid)\b{_NOT_NAMED}",
     r"\bich (?:bitte (?:\w+ )?um (?:entschuldigung|verzeihung)|(?:möchte|muss) mich (?:\w+ )?entschuldigen)\b",
-    r"\bhet spijt (?:me|mij|ons)\b(?! (?:te horen|voor))|\bmijn (?:oprechte )?excuses\b|\Aexcuses\b",
+    r"\bhet spijt (?:me|mij|ons)\b(?! (?:te horen|voor))|\bmijn (?:oprechte )?excuses\b"
+    rf"|\Aexcuses\b{_NOT_NAMED}",
     # French, Spanish, Portuguese, Italian
-    r"\bje suis (?:vraiment |sincèrement |profondément )?(?:désolée?|navrée?)\b(?! (?:d'|pour (?:vous|toi|ta|votre)))",
+    r"\bje suis (?:vraiment |sincèrement |profondément )?(?:désolée?|navrée?)\b"
+    r"(?! (?:d'|que (?:tu|vous)|pour (?:vous|toi|ta|votre)))",
     r"\A(?:désolée?|navrée?|(?:toutes )?mes excuses)\b|\bje (?:m'excuse|vous prie de m'excuser)\b",
-    r"\blo (?:siento|lamento)\b(?! (?:mucho )?por (?:tu|su))|\A(?:mis disculpas|disculp[ae]|perdón|perdona)\b",
+    rf"\blo (?:siento|lamento)\b(?! (?:mucho )?por (?:tu|su)){_NOT_NAMED}"
+    rf"|\A(?:mis disculpas|disculp[ae]|perdón|perdona)\b{_NOT_NAMED}",
     r"\b(?:te|le|os|les) pido (?:disculpas|perdón)\b",
-    r"\b(?:sinto|lamento) muito\b(?! pel[ao] (?:sua|seu))",
-    r"\A(?:desculpe?|perdão|minhas desculpas|lamento)\b|\bpeço (?:\w+ )?desculpas?\b",
-    r"\bmi (?:dispiace|scuso)\b(?! (?:di sapere|di sentire|per (?:te|lei|la sua|la tua)))|\bchiedo scusa\b",
+    r"\b(?:sinto|lamento) muito\b(?! (?:pel[ao]|por) (?:sua|seu))",
+    rf"\A(?:desculpe?|perdão|minhas desculpas|lamento)\b{_NOT_NAMED}|\bpeço (?:\w+ )?desculpas?\b",
+    r"\bmi (?:dispiace|scuso)\b(?! (?:di sapere|di sentire|che tu|per (?:te|lei|la sua|la tua)))|\bchiedo scusa\b",
     # Polish, Russian
-    r"\A(?:bardzo )?przepraszam\b|\bprzykro mi\b(?! (?:to )?słyszeć)",
+    r"\A(?:bardzo )?przepraszam\b|\bprzykro mi\b(?! (?:to )?słyszeć|, że (?:tak|to|cię|ci|pan)\b)",
     r"\A(?:извините|простите|прошу прощения|приношу (?:свои )?извинения)\b",
-    r"\bмне (?:очень )?жаль\b(?! (?:это )?слышать)",
+    r"\bмне (?:очень )?жаль\b(?! (?:это )?слышать|, что (?:вы|ты|вам|тебе|у вас|у тебя)\b)",
     # Chinese, Japanese, Korean
-    r"\A(?:非常|很|十分|真的|真)?(?:抱歉|对不起|對不起|遗憾|遺憾)|我(?:对此)?(?:很|非常|深表|感到)?(?:抱歉|歉意)",
+    r"\A(?:非常|很|十分|真的|真)?(?:抱歉|对不起|對不起|遗憾|遺憾)(?!的?是)|我(?:对此)?(?:很|非常|深表|感到)?(?:抱歉|歉意)",
     r"申し訳(?:ありません|ございません|ないです)|\A(?:すみません|ごめんなさい)",
     r"\A(?:정말 |대단히 )?(?:죄송|미안)(?:합|하|해)",
 )
@@ -83,18 +89,23 @@ WILL_NOT = Phrases(
     # Chinese, Japanese, Korean
     r"我(?:目前|现在)?(?:无法|無法|不能|没办法|不可以)(?:为您|为你|给您|给你|直接)?"
     r"(?:提供|帮|協助|协助|回答|满足|给|給|写|生成|讨论|执行)",
-    r"(?:お答え|お手伝い|ご提供|提供|回答|対応)(?:する(?:こと|の)は)?(?:でき|いたしかね|致しかね)",
-    r"(?:도와|답변|제공|대답|작성)\w*(?: 드릴| 할|드릴|할)? 수(?:가|는)? 없",
+    r"(?:お答え|お手伝い|ご提供|提供|回答|対応)(?:する(?:こと|の)は)?"
+    r"(?:でき(?:ません|ない|なく|ず|かね)|いたしかね|致しかね)",
+    r"(?:도와|답변|제공|대답|작성)\w*(?: 드릴| 할|드릴|할)? 수(?:가|는)? 없(?!는)",
     # What an artificial intelligence has not, in the order above
     r"\bals (?:eine? |een )?(?:ki|ai|künstliche intelligenz|(?:ki-|ai-)?(?:sprachmodell|taalmodel))\b"
-    r"[^.]{0,120}\b(?:nicht|keine?[nr]?|niet|geen)\b",
-    r"\ben tant qu(?:e |')(?:\w+ )?(?:ia|intelligence artificielle|modèle de langage)\b[^.]{0,120}\b(?:ne |n'|pas\b)",
+    r"(?=[^.!?]{0,60}\b(?:ich|mir|ik|mij)\b)[^.!?]{0,120}\b(?:nicht|keine?[nr]?|niet|geen)\b",
+    r"\ben tant qu(?:e |')(?:\w+ )?(?:ia|intelligence artificielle|modèle de langage)\b[^.!?]{0,120}\b(?:ne |n'|pas\b)",
     r"\bcomo (?:una? |uma? )?(?:ia|inteligencia artificial|inteligência artificial|modelo de (?:lenguaje|linguagem))\b"
-    r"[^.]{0,120}\b(?:no|não)\b",
-    r"\b(?:in quanto|come) (?:\w+ )?(?:ia|intelligenza artificiale|modello linguistico)\b[^.]{0,120}\bnon\b",
-    r"\bjako (?:model językowy|sztuczna inteligencja|ai)\b[^.]{0,120}\bnie\b",
-    r"\bкак (?:ии|искусственный интеллект|языковая модель)\b[^.]{0,120}\bне\b",
-    r"作为(?:一个|一名|一款)?(?:ai|人工智能|大?语言模型|大型语言模型)[^。]{0,60}(?:无法|不能|没有|不会)",
+    r"[^.!?]{0,120}\b(?:no|não) (?:(?:me|te|le|les|lhe|lo|la) )?(?:puedo|tengo|poseo|soy|estoy|debo|siento|experimento"
+    r"|dispongo|cuento|posso|tenho|possuo|sou|estou|devo|sinto|consigo|disponho)\b",
+    r"\b(?:in quanto|come) (?:\w+ )?(?:ia|intelligenza artificiale|modello linguistico)\b"
+    r"[^.!?]{0,120}\bnon (?:(?:mi|ti|le|vi) )?(?:posso|ho|sono|provo|possiedo|devo|so|sento|dispongo)\b",
+    r"\bjako (?:model językowy|sztuczna inteligencja|ai)\b[^.!?]{0,120}"
+    r"\bnie (?:mogę|mam|jestem|posiadam|potrafię|odczuwam|czuję|doświadczam)\b",
+    r"\bкак (?:ии|искусственный интеллект|языковая модель)\b(?:,|[^.!?]{0,40}\bя\b)[^.!?]{0,120}\bне\b",
+    r"作为(?:一个|一名|一款)?(?:ai|人工智能|大型?语言模型|语言模型)(?:语言模型|助手|助理|模型|程序)?[，,]?\s*"
+    r"(?:我(?!们)[^。]{0,60})?(?:无法|不能|没有|不会)",
     r"(?:ai|人工知能|言語モデル)(?:として|ですので|なので)[^。]{0,60}(?:できません|ありません|いません)",
     r"(?:ai|인공지능|언어 모델)(?:로서|이기 때문에|이므로)[^.]{0,60}(?:없|않)",
 )
