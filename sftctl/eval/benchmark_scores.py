@@ -4,6 +4,7 @@ import math
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 from sftctl.data.read import read_rows
@@ -57,11 +58,10 @@ def _after_shots(task: Scored, items: Sequence[Item]) -> list[Item]:
     source = task.shots.path or task.path
     examples: dict[str, list[Item]] = defaultdict(list)
     for example in _read_items(task, source, task.shots.split):
-        if len(examples[example.group]) <= task.shots.count:
-            examples[example.group].append(example)
+        examples[example.group].append(example)
     asked = []
     for item in items:
-        shots = [example for example in examples[item.group] if example != item][: task.shots.count]
+        shots = list(islice((example for example in examples[item.group] if example != item), task.shots.count))
         if len(shots) < task.shots.count:
             raise DataUnusable(
                 f"eval.benchmarks: {task.id}: {source} has {len(shots)} solved examples"

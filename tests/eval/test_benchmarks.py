@@ -57,6 +57,13 @@ def test_a_question_is_never_its_own_example(tmp_path):
     assert sorted(prompts) == ["Q1", "Q1", "Q2"]
 
 
+def test_a_question_that_its_file_holds_twice_still_has_all_its_examples(tmp_path):
+    path = _mmlu_file(tmp_path / "test.jsonl", [("Q1", "law"), ("Q2", "law"), ("Q1", "law"), ("Q4", "law")])
+    task = _READ.validate_python({"id": "mmlu", "path": path, "shots": {"count": 2}})
+    prompts = [each.item.prompt for each in read_sample(task, 1).items]
+    assert sum("Q2\nA" in prompt and "Q4\nA" in prompt and "Q1\nA" in prompt for prompt in prompts) == 3
+
+
 def test_too_few_examples_of_a_group_are_named(tmp_path):
     asked = _mmlu_file(tmp_path / "test.jsonl", [("Q1", "law"), ("Q2", "art")])
     solved = _mmlu_file(tmp_path / "dev.jsonl", [("L", "law"), ("M", "law")])
