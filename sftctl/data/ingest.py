@@ -104,9 +104,10 @@ class _Reader:
             elif shape:
                 self._add_row(row.value, shape, source, place)
                 unseen = unseen and {key: name for key, name in unseen.items() if name not in row.value}
-        if unseen:
+        rest_lost = isinstance(row, UnreadableRow) and row.rest_lost
+        if unseen and not rest_lost:
             raise misread_columns(source, list(unseen), sample)
-        return isinstance(row, UnreadableRow) and row.rest_lost
+        return rest_lost
 
     def _add_row(self, row: dict[str, Any], shape: Format, source: Source, place: Place) -> None:
         try:

@@ -110,6 +110,14 @@ def test_a_torn_archive_ends_the_command_whatever_is_allowed(tmp_path):
         ingest([Source(name="a", path=str(path))], max_bad_fraction=1)
 
 
+def test_a_torn_archive_is_told_before_a_column_that_its_lost_rows_may_have(tmp_path):
+    path = tmp_path / "a.jsonl.gz"
+    path.write_bytes(gzip.compress((json.dumps(FEE) + "\n").encode() * 2000)[:-20])
+    fields = {"system": "persona"}
+    with pytest.raises(DataUnusable, match=r"its rows cannot be read to the end"):
+        ingest([Source(name="a", path=str(path), format="prompt_completion", fields=fields)])
+
+
 @pytest.mark.parametrize(
     ("messages", "rejected"),
     [
