@@ -17,7 +17,7 @@ from sftctl.errors import ExitCode, Interrupted, OutOfMemory, SftctlError, Stora
 
 if TYPE_CHECKING:
     from sftctl.manifest import Stage
-    from sftctl.pipeline import Options
+    from sftctl.session import Options
 
 app = typer.Typer(
     help="Supervised fine-tuning, from raw rows to an evaluated model: curate, smoke-test, train, eval.",
@@ -61,7 +61,7 @@ def curate(
     no_color: NoColorOption = False,
 ) -> None:
     """Raw rows -> held-out set and training set, every row accounted for."""
-    from sftctl.pipeline import Options
+    from sftctl.session import Options
 
     options = Options(run_dir, as_json, quiet, verbose, not no_color, dry_run, overwrite)
     _execute(("curate",), recipe, overrides, options)
@@ -81,7 +81,7 @@ def smoke_test(
     no_color: NoColorOption = False,
 ) -> None:
     """100 real steps: fits, learns, right format; forecast of time, memory and cost."""
-    from sftctl.pipeline import Options
+    from sftctl.session import Options
 
     options = Options(run_dir, as_json, quiet, verbose, not no_color, dry_run, overwrite, junit=junit)
     _execute(("smoke-test",), recipe, overrides, options)
@@ -101,7 +101,7 @@ def train(
     no_color: NoColorOption = False,
 ) -> None:
     """TRL's SFTTrainer under guard -> a model."""
-    from sftctl.pipeline import Options
+    from sftctl.session import Options
 
     options = Options(run_dir, as_json, quiet, verbose, not no_color, dry_run, overwrite, resume)
     _execute(("train",), recipe, overrides, options)
@@ -122,7 +122,7 @@ def evaluate(
     no_color: NoColorOption = False,
 ) -> None:
     """Base against tuned, with confidence, against thresholds -> verdict and report."""
-    from sftctl.pipeline import Options
+    from sftctl.session import Options
 
     options = Options(run_dir, as_json, quiet, verbose, not no_color, dry_run, overwrite, junit=junit, votes=votes)
     _execute(("eval",), recipe, overrides, options)
@@ -143,7 +143,7 @@ def run(
     no_color: NoColorOption = False,
 ) -> None:
     """The four stages in order; stops at the first failure, skips what is done and unchanged."""
-    from sftctl.pipeline import Options
+    from sftctl.session import Options
 
     options = Options(run_dir, as_json, quiet, verbose, not no_color, dry_run, overwrite, resume, junit)
     _execute(("curate", "smoke-test", "train", "eval"), recipe, overrides, options)
@@ -265,11 +265,11 @@ def _execute(stages: "Sequence[Stage]", recipe: str, overrides: list[str] | None
         loaded = load_recipe(recipe, overrides or ())
         gc.enable()
         from sftctl.library_messages import send_to_the_log
-        from sftctl.pipeline import open_session, run_stages
+        from sftctl.pipeline import run_stages
+        from sftctl.session import open_session
 
         send_to_the_log()
-        session = open_session(loaded, options)
-        ending = run_stages(session, stages)
+        ending = run_stages(open_session(loaded, options), stages)
         if main_process and options.as_json:
             _print(json.dumps(ending.document, indent=2, ensure_ascii=False))
         elif main_process and ending.printed is not None:

@@ -2,59 +2,24 @@
 
 import json
 import os
-import shlex
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext, suppress
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from sftctl import console
 from sftctl.errors import ExitCode, GateFailed, Interrupted, MissingInput, SftctlError, StorageFailed, UsageError
 from sftctl.manifest import Ended, Stage, StageState, new_record, record_failure, record_stage, state_of
 from sftctl.model.use import how_to_use
 from sftctl.quick_imports import quick_imports
-from sftctl.recipe import LoadedRecipe, Recipe, resolved_yaml
+from sftctl.recipe import resolved_yaml
 from sftctl.recipe_files import misread_sources_located, require_files
-from sftctl.run_dir import RunDir, locked, write_text
+from sftctl.run_dir import locked, write_text
+from sftctl.session import Session
 from sftctl.stage_inputs import STANDARD_INPUT, inputs_of, with_builtin_paths
 from sftctl.stage_outputs import forget_measurements, outputs_of, product_of, result_of
 from sftctl.units import cost_usd, dollars, duration
-
-
-@dataclass(frozen=True)
-class Options:
-    """What the command line says besides the recipe."""
-
-    run_dir: Path | None = None
-    as_json: bool = False
-    quiet: bool = False
-    verbose: bool = False
-    color: bool = True
-    dry_run: bool = False
-    overwrite: bool = False
-    resume: Literal["auto", "never"] = "auto"
-    junit: Path | None = None
-    votes: Path | None = None
-
-
-@dataclass(frozen=True)
-class Session:
-    """One command at work: its recipe, where it writes, how it was asked."""
-
-    loaded: LoadedRecipe
-    run_dir: RunDir
-    options: Options
-
-    @property
-    def recipe(self) -> Recipe:
-        return self.loaded.recipe
-
-    def command(self, stage: str) -> str:
-        """The command line that runs `stage` on this recipe and run directory, ready to paste."""
-        named = self.options.run_dir
-        return self.loaded.command(stage) + (f" --run-dir {shlex.quote(str(named))}" if named else "")
 
 
 @dataclass(frozen=True)
@@ -65,16 +30,6 @@ class Ending:
     printed: str | None
     document: dict[str, Any]
     failure: GateFailed | None = None
-
-
-def open_session(loaded: LoadedRecipe, options: Options) -> Session:
-    """The command line's run directory goes before the recipe's. Raises UsageError for a file, and for no UTF-8."""
-    root = options.run_dir or loaded.recipe.run_folder
-    if any("\ud800" <= character <= "\udfff" for character in str(root)):
-        raise UsageError(f"{os.fsencode(root)!r}: not a name in UTF-8. Give the run another --run-dir.")
-    if root.exists() and not root.is_dir():
-        raise UsageError(f"{root}: a file, and a run needs a folder. Give the run another --run-dir.")
-    return Session(loaded, RunDir(root), options)
 
 
 def run_stages(session: Session, stages: Sequence[Stage]) -> Ending:
@@ -106,6 +61,8 @@ def run_stages(session: Session, stages: Sequence[Stage]) -> Ending:
                 break
         if main_process:
             _write_junit(session, list(documents), ending.failure)
+            if len(stages) > 1:
+                console.say(f"in all: {_cost_in_short(session)}")
     document = ending.document if len(stages) == 1 else {"stages": documents, "report": str(session.run_dir.report)}
     printed = ending.printed if len(stages) == 1 else str(session.run_dir.report)
     return Ending(ending.exit_code, printed, document)
@@ -119,7 +76,7 @@ def _run_or_skip(session: Session, stage: Stage, *, main_process: bool) -> Endin
         console.say(f"{stage}: done already and nothing changed since; --overwrite runs it again")
         failure = None if state.passed else GateFailed(f"{stage} failed its gate; see {session.run_dir.root}")
         return _ending(session, stage, failure)
-    console.heading(f"{stage}  {session.recipe.name}" + (f"  ({state.reason})" if state.reason else ""))
+    console.heading(f"{stage}  {session.recipe.name}" + (f"  ({_why(state)})" if state.reason else ""))
     if main_process:
         write_text(session.run_dir.input_recipe, session.loaded.text)
         write_text(session.run_dir.resolved_recipe, resolved_yaml(session.recipe))
@@ -173,6 +130,11 @@ def _record_failure(session: Session, stage: Stage, error: SftctlError, seconds:
         if not isinstance(error, Interrupted):
             record_failure(session.run_dir, stage, error, _ended(session, stage, passed=False, seconds=seconds))
         _write_report(session)
+
+
+def _why(state: StageState) -> str:
+    """Of a stage that runs again. A failure is told as of the last time, for it stands over what happens now."""
+    return state.reason if state.state == "stale" else f"last time it {state.reason}"
 
 
 def _unchanged(session: Session, state: StageState, inputs: Mapping[str, str]) -> bool:
@@ -312,6 +274,14 @@ def _write_report(session: Session) -> None:
         from sftctl.report.stage import write_report
 
     write_report(session.run_dir)
+
+
+def _cost_in_short(session: Session) -> str:
+    """As the page has it: all stages of the run directory, whenever they ran, and the judge."""
+    from sftctl.report.first_screen import cost_in_short
+    from sftctl.report.results import read_results
+
+    return cost_in_short(read_results(session.run_dir))
 
 
 def _write_junit(session: Session, stages: Sequence[Stage], error: SftctlError | None) -> None:

@@ -149,7 +149,8 @@ def _head(rows: Iterator[AnyRow]) -> list[AnyRow]:
 
 def _announce(source: Source, shape: Format, sample: Sequence[Mapping[str, Any]]) -> Detected:
     columns = tuple(name for name in shape.column_of.values() if any(name in row for row in sample))
-    console.say(f"{source.name} is read as {shape.type} ({', '.join(columns)})")
+    named = ("column " if len(columns) == 1 else "columns ") + ", ".join(columns)
+    console.say(f"{source.name}: read as {shape.type} ({named})")
     return Detected(source.name, shape.type, columns)
 
 

@@ -36,7 +36,7 @@ class Tile:
 
 def banner(results: Results, name: str) -> Banner:
     """Eval's verdict, or how far the run has come."""
-    cost = tuple(_cost(results))
+    cost = (("cost", cost_in_short(results)),) if results.manifest.stages else ()
     if results.eval is not None:
         result = results.eval
         advice = ("to do", result.next_step.advice)
@@ -74,11 +74,9 @@ def _smoke_test_banner(result: SmokeTestResult, name: str, cost: tuple[tuple[str
     return Banner(name, "bad", "Smoke test failed", f"Failed: {failed}.", cost)
 
 
-def _cost(results: Results) -> Iterator[tuple[str, str]]:
-    """Time of all stages, and what their devices cost at the recipe's price, and the judge; nothing before a stage."""
+def cost_in_short(results: Results) -> str:
+    """Time of all stages, and what their devices cost at the recipe's price, and the judge; then the parts of it."""
     stages = results.manifest.stages
-    if not stages:
-        return
     judge = results.eval.judge.cost.usd if results.eval is not None and results.eval.judge is not None else None
     known = [cost for cost in (*(record.cost_usd for record in stages.values()), judge) if cost is not None]
     whole = [dollars(sum(known))] if known else []
@@ -88,7 +86,7 @@ def _cost(results: Results) -> Iterator[tuple[str, str]]:
     ]
     parts += [f"judge {dollars(judge)}"] if judge is not None else []
     whole.append(duration(sum(record.seconds for record in stages.values())))
-    yield "cost", f"{', '.join(whole)} ({', '.join(parts)})"
+    return f"{', '.join(whole)} ({', '.join(parts)})"
 
 
 def tiles(result: EvalResult | None) -> list[Tile]:

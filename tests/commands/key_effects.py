@@ -6,8 +6,9 @@ from typing import Any
 
 import yaml
 
-from sftctl.pipeline import Options, open_session, run_stages
+from sftctl.pipeline import run_stages
 from sftctl.recipe import load_recipe
+from sftctl.session import Options, open_session
 from tests.key_effect import KeyEffect
 
 

@@ -49,6 +49,11 @@ def test_1_when_the_gate_on_dropped_rows_fails_and_the_result_is_there(folder):
     assert ran.exit_code == 1
     assert "curate.max_dropped_fraction" in ran.stderr
     assert (folder / "runs/desk/data/curate.json").exists()
+    assert "in all" not in ran.stderr
+
+    again = sftctl("run", "recipe.yaml", "curate.filters=[{rule: length, min_tokens: 20}]", cwd=folder)
+    took = ran.stderr.splitlines()[-2].removeprefix("curate: ")
+    assert (again.exit_code, again.stderr.splitlines()[-1]) == (1, f"in all: {took} (curate {took})")
 
 
 def test_2_for_a_recipe_with_an_unknown_key(folder):
@@ -164,6 +169,8 @@ def test_4_when_too_many_rows_are_bad_with_their_verdicts(folder):
     (suite,) = ElementTree.parse(folder / "junit.xml").getroot()
     assert (suite.get("name"), suite.get("errors"), suite.get("failures")) == ("sftctl curate", "1", "0")
     assert suite.find("testcase/error").get("message") == ran.document["error"]["message"]
+    again = sftctl("curate", "recipe.yaml", cwd=folder)
+    assert again.stderr.splitlines()[0] == "curate  desk  (last time it failed with exit code 4)"
 
 
 def test_1_of_a_gate_without_checks_is_a_failure_for_ci(folder):

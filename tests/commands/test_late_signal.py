@@ -9,6 +9,7 @@ import pytest
 from sftctl import pipeline
 from sftctl.errors import ExitCode, Interrupted
 from sftctl.recipe import load_recipe
+from sftctl.session import Options, open_session
 from sftctl.train import publishing
 from tests.jsonl import to_jsonl
 from tests.train.rows import conversations
@@ -27,7 +28,7 @@ def test_a_signal_during_the_final_save_ends_with_75_and_training_is_done(tmp_pa
         save(*arguments)
 
     monkeypatch.setattr(publishing, "save", save_and_be_told_to_stop)
-    session = pipeline.open_session(load_recipe("recipe.yaml"), pipeline.Options())
+    session = open_session(load_recipe("recipe.yaml"), Options())
     with pytest.raises(
         Interrupted, match=r"stopped by SIGTERM, after the model was saved in runs/late/model\."
     ) as late:

@@ -153,7 +153,8 @@ def test_a_row_that_could_be_read_in_two_ways_is_read_by_the_wider_or_when_they_
     path.write_text(json.dumps(row) + "\n")
     read = ingest([Source(name="a", path=str(path))])
     assert [(found.format, found.columns) for found in read.detected] == [(name, columns)]
-    assert f"a is read as {name} ({', '.join(columns)})" in capsys.readouterr().err
+    named = f"column{'s' if len(columns) > 1 else ''} {', '.join(columns)}"
+    assert f"a: read as {name} ({named})\n" in capsys.readouterr().err
 
 
 def test_two_answers_that_differ_are_refused():
