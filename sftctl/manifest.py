@@ -143,6 +143,15 @@ def record_failure(run_dir: RunDir, stage: Stage, error: SftctlError, ended: "En
     _write(run_dir, manifest, failures={**manifest.failures, stage: failure})
 
 
+def forget_failure(run_dir: RunDir, stage: Stage) -> bool:
+    """Once the earlier result holds again; whether there was a failure."""
+    manifest = read_manifest(run_dir)
+    kept = {name: failure for name, failure in manifest.failures.items() if name != stage}
+    if kept != manifest.failures:
+        _write(run_dir, manifest, failures=kept)
+    return kept != manifest.failures
+
+
 def _write(run_dir: RunDir, manifest: Manifest, **changes: Any) -> None:
     updated = manifest.model_copy(update={**changes, "sftctl": metadata.version("sftctl")})
     write_json(run_dir.manifest, updated.model_dump())

@@ -10,7 +10,7 @@ from typing import Any
 
 from sftctl import console
 from sftctl.errors import ExitCode, GateFailed, Interrupted, MissingInput, SftctlError, StorageFailed, UsageError
-from sftctl.manifest import Ended, Stage, StageState, new_record, record_failure, record_stage, state_of
+from sftctl.manifest import Ended, Stage, StageState, forget_failure, new_record, record_failure, record_stage, state_of
 from sftctl.model.use import how_to_use
 from sftctl.quick_imports import quick_imports
 from sftctl.recipe import resolved_yaml
@@ -74,6 +74,8 @@ def _run_or_skip(session: Session, stage: Stage, *, main_process: bool) -> Endin
     state = state_of(session.run_dir, stage, inputs)
     if _unchanged(session, state, inputs):
         console.say(f"{stage}: done already and nothing changed since; --overwrite runs it again")
+        if main_process and forget_failure(session.run_dir, stage):
+            _write_report(session)
         failure = None if state.passed else GateFailed(f"{stage} failed its gate; see {session.run_dir.root}")
         return _ending(session, stage, failure)
     console.heading(f"{stage}  {session.recipe.name}" + (f"  ({_why(state)})" if state.reason else ""))

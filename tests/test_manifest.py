@@ -1,5 +1,14 @@
 from sftctl.errors import TrainingDiverged
-from sftctl.manifest import Ended, hash_path, new_record, read_manifest, record_failure, record_stage, state_of
+from sftctl.manifest import (
+    Ended,
+    forget_failure,
+    hash_path,
+    new_record,
+    read_manifest,
+    record_failure,
+    record_stage,
+    state_of,
+)
 from sftctl.run_dir import RunDir, write_text
 
 
@@ -65,3 +74,12 @@ def test_a_folders_hash_changes_with_a_name_and_with_a_byte(tmp_path):
     second = hash_path(tmp_path / "model")
     weights.rename(tmp_path / "model" / "renamed")
     assert len({first, second, hash_path(tmp_path / "model")}) == 3
+
+
+def test_a_failure_is_forgotten_where_the_earlier_result_holds_again(tmp_path):
+    run_dir = RunDir(tmp_path)
+    record(run_dir, {})
+    record_failure(run_dir, "curate", TrainingDiverged("loss is nan"), Ended(1, False, 2.5))
+    assert forget_failure(run_dir, "curate")
+    assert (read_manifest(run_dir).failures, "curate" in read_manifest(run_dir).stages) == ({}, True)
+    assert not forget_failure(run_dir, "curate")

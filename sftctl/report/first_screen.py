@@ -1,10 +1,12 @@
 """What a reader sees first: better or not, forgotten or not, the cost, what to do; and the figures behind it."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import get_args
 
 from sftctl.eval.result import EvalResult
 from sftctl.eval.verdicts import worst
+from sftctl.manifest import Stage
 from sftctl.report import figures
 from sftctl.report.results import Results
 from sftctl.smoke_test.result import SmokeTestResult
@@ -35,7 +37,27 @@ class Tile:
 
 
 def banner(results: Results, name: str) -> Banner:
-    """Eval's verdict, or how far the run has come."""
+    """Eval's verdict, or how far the run has come, behind what has failed since."""
+    last = _last_result(results, name)
+    failed = tuple(_failed(results))
+    if not failed:
+        return last
+    return replace(last, tone="bad" if last.tone == "bad" else "warn", lines=(*failed, *last.lines))
+
+
+def _failed(results: Results) -> Iterator[tuple[str, str]]:
+    """Stages that ended without a result, and failed gates that no other line tells, or that results are older than."""
+    for stage, failure in results.manifest.failures.items():
+        yield "failed", f"{stage}, with exit code {failure.exit_code}: {' '.join(failure.message.split())}"
+    records = results.manifest.stages
+    stages = [stage for stage in get_args(Stage) if stage in records]
+    for place, stage in enumerate(stages):
+        older = [later for later in stages[place + 1 :] if records[later].finished < records[stage].finished]
+        if not records[stage].passed and (older or stage == "curate"):
+            yield "failed", f"{stage}, at its gate" + (f"; {' and '.join(older)} ran before that" if older else "")
+
+
+def _last_result(results: Results, name: str) -> Banner:
     cost = (("cost", cost_in_short(results)),) if results.manifest.stages else ()
     if results.eval is not None:
         result = results.eval

@@ -4,6 +4,8 @@ from html.parser import HTMLParser
 
 import pytest
 
+from sftctl.errors import OutOfMemory
+from sftctl.manifest import Ended, new_record, record_failure, record_stage
 from sftctl.report.first_screen import banner, tiles
 from sftctl.report.results import read_results
 from sftctl.report.stage import write_junit, write_report
@@ -74,7 +76,7 @@ def test_repairs_flags_and_repeated_rows_are_told_in_a_line_each(report):
     assert re.findall(r"<p>(.*)</p>", text[text.index("<h2>Data</h2>") :])[1:4] == [
         "1,900 training rows = 1,890 kept + 10 repeated",
         "repaired: stray_token 4",
-        "flagged: refusal 5",
+        "flagged, which drops no row: refusal 5",
     ]
 
 
@@ -177,6 +179,23 @@ def test_the_first_screen_says_better_forgotten_cost_and_what_to_do(report):
             "to do": "Ship it.",
         }
         assert page.locator("dd").last.bounding_box()["y"] < 720
+
+
+def test_the_first_screen_says_first_what_has_failed_since(tmp_path):
+    run_dir = made_run(tmp_path / "made")
+    record_failure(run_dir, "train", OutOfMemory("needs 3 GiB\nmore"), Ended(17, passed=False, seconds=1.0))
+    told = banner(read_results(run_dir), "made")
+    assert (told.verdict, told.tone) == ("pass", "warn")
+    assert told.lines[0] == ("failed", "train, with exit code 6: needs 3 GiB more")
+
+
+def test_the_first_screen_says_which_results_a_failed_gate_came_after(tmp_path):
+    run_dir = made_run(tmp_path / "made")
+    for stage, passed, finished in (("train", True, "04:00"), ("eval", True, "04:10"), ("smoke-test", False, "05:00")):
+        record = new_record(run_dir, Ended(17, passed=passed, seconds=1.0), inputs={}, outputs=[])
+        record_stage(run_dir, stage, record.model_copy(update={"finished": f"2026-11-23T{finished}:00+00:00"}))
+    told = banner(read_results(run_dir), "made")
+    assert told.lines[0] == ("failed", "smoke-test, at its gate; train and eval ran before that")
 
 
 def test_markdown_for_a_pull_request(golden, report):
