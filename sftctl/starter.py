@@ -146,8 +146,9 @@ def installed_from(direct_url: str | None) -> str | None:
     if not url.startswith(("https://", "ssh://")):
         return None
     if version_control:
-        return f"sftctl @ {version_control['vcs']}+{url}@{version_control['commit_id']}"
-    return f"sftctl @ {url}"
+        url = f"{version_control['vcs']}+{url}@{version_control['commit_id']}"
+    folder = recorded.get("subdirectory")
+    return f"sftctl @ {url}" + (f"#subdirectory={folder}" if folder else "")
 
 
 def what_ci_needs(path: Path, source: str | None) -> str:

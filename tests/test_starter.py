@@ -59,6 +59,14 @@ def shell_lines(workflow) -> list[str]:
             {"url": "https://example.org/sftctl-0.1.0-py3-none-any.whl", "archive_info": {}},
             "sftctl @ https://example.org/sftctl-0.1.0-py3-none-any.whl",
         ),
+        (
+            {
+                "url": "https://example.org/team/tools",
+                "vcs_info": {"vcs": "git", "commit_id": "4f0c"},
+                "subdirectory": "python/sftctl",
+            },
+            "sftctl @ git+https://example.org/team/tools@4f0c#subdirectory=python/sftctl",
+        ),
     ],
 )
 def test_only_what_another_machine_can_reach_is_a_source(recorded, source):
