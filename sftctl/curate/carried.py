@@ -1,5 +1,6 @@
 """Held-out rows of an earlier run, which stay held out whatever arrives later."""
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,8 +34,15 @@ def carry_held_out(rows: Sequence[Conversation], config: HoldOutConfig, earlier:
     position = {content_key(row): i for i, row in enumerate(rows)}
     places = [position.get(content_key(row)) for row in kept]
     where = "curate.hold_out.frozen names" if config.frozen else "an earlier run held out"
-    console.say(f"held out: the {len(kept):,} rows that {where}")
+    console.say(f"held out: the {len(kept):,} rows that {where}{_beyond(kept, config)}")
     return Carried(
         {place: row for place, row in zip(places, kept, strict=True) if place is not None},
         [row for place, row in zip(places, kept, strict=True) if place is None],
     )
+
+
+def _beyond(kept: Sequence[Conversation], config: HoldOutConfig) -> str:
+    """What to do where the recipe by now asks for fewer."""
+    if config.frozen or max(Counter(row.role for row in kept).values(), default=0) <= config.rows:
+        return ""
+    return f"; curate.hold_out.rows asks for {config.rows:,}: fewer need another --run-dir"

@@ -117,7 +117,7 @@ class CurateResult(_Part):
         if self.copies:
             kept = f"{self.verdicts.get('kept', 0):,} kept + {self.copies:,} repeated"
             lines.append(f"{self.training_rows:,} training rows = {kept}")
-        for done, counts in (("repaired", self.repairs), ("flagged", self.flags)):
+        for done, counts in (("repaired", self.repairs), ("flagged, which drops no row", self.flags)):
             if counts:
                 lines.append(f"{done}: " + ", ".join(f"{name} {count:,}" for name, count in counts.items()))
         return lines

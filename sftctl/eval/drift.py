@@ -37,7 +37,7 @@ def kl_sign(nats: Sequence[float], tokens: Sequence[int], interval: Bounds | Non
         tuned=mean,
         interval=interval,
         notable=mean > MAX_KL_NATS,
-        meaning=f"nats per token over {sum(tokens)} tokens of {len(nats)} responses; notable above {MAX_KL_NATS}",
+        meaning=f"nats per token over {sum(tokens):,} tokens of {len(nats):,} responses; notable above {MAX_KL_NATS}",
     )
 
 
@@ -73,13 +73,14 @@ def _diversity(
     budget = min(sum(map(len, side)) for side in sides)
     values = [measure([word for words in side for word in words][:budget]) for side in sides]
     before = values[0] if len(values) == 2 else None
+    limit = f"notable below {percent(MIN_DIVERSITY_KEPT)} of the base's"
     return Sign(
         name=name,
         base=before,
         tuned=values[-1],
         interval=None,
         notable=before is not None and values[-1] < MIN_DIVERSITY_KEPT * before,
-        meaning=f"{meaning} in {budget} words of each side; notable below {percent(MIN_DIVERSITY_KEPT)} of the base's",
+        meaning=f"{meaning} in {budget:,} words of each side; {limit}",
     )
 
 
@@ -100,5 +101,6 @@ def _openings(base: Sequence[str] | None, tuned: Sequence[str]) -> Sign:
         tuned=after,
         interval=None,
         notable=after > MAX_SAME_OPENING and after - (before or 0.0) > MAX_OPENING_RISE,
-        meaning=f"share of answers that begin with the commonest three words; notable above {MAX_SAME_OPENING}",
+        meaning=f"share of answers that begin with the commonest three words; notable above "
+        f"{percent(MAX_SAME_OPENING)} when it rises by more than {100 * MAX_OPENING_RISE:g} points",
     )

@@ -150,6 +150,15 @@ def test_a_grown_file_keeps_the_same_rows_out_and_rejects_their_near_copies(tmp_
     assert result.reasons["exact_duplicate"] == 30
 
 
+def test_fewer_rows_than_an_earlier_run_held_out_need_another_run_directory_and_that_is_said(tmp_path, capsys):
+    write_rows(tmp_path / "rows.jsonl", made_up_rows(100))
+    run_curate(tmp_path, hold_out={"rows": 20})
+    capsys.readouterr()
+    assert run_curate(tmp_path, hold_out={"rows": 5}).hold_out.rows == 20
+    said = "held out: the 20 rows that an earlier run held out; curate.hold_out.rows asks for 5: fewer need another"
+    assert said in capsys.readouterr().err
+
+
 def test_rows_that_the_input_lost_stay_held_out(tmp_path):
     write_rows(tmp_path / "rows.jsonl", made_up_rows(100))
     run_curate(tmp_path, hold_out={"rows": 20})

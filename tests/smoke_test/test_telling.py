@@ -22,7 +22,7 @@ def _result():
 def test_github_gets_one_annotation_for_each_check_that_is_not_passed(monkeypatch):
     monkeypatch.setenv("GITHUB_ACTIONS", "true")
     assert annotations(_result()) == [
-        "::error title=sftctl smoke-test loss.falling::loss.falling: 100 %25 noise,%0Ano fall. more steps",
+        "::error title=sftctl smoke-test loss.falling::loss.falling: 100 %25 noise,%0Ano fall. More steps",
         "::warning title=sftctl smoke-test output.form::output.form: 0 of 4",
     ]
 
