@@ -49,7 +49,7 @@ def run_stages(session: Session, stages: Sequence[Stage]) -> Ending:
         for stage in stages:
             try:
                 ending = _run_or_skip(session, stage, main_process=main_process)
-            except SftctlError as error:
+            except BaseException as error:  # Ctrl-C and a bug fail the job, too
                 if main_process:
                     with suppress(StorageFailed):
                         _write_junit(session, [*documents, stage], error)
@@ -286,7 +286,7 @@ def _cost_in_short(session: Session) -> str:
     return cost_in_short(read_results(session.run_dir))
 
 
-def _write_junit(session: Session, stages: Sequence[Stage], error: SftctlError | None) -> None:
+def _write_junit(session: Session, stages: Sequence[Stage], error: BaseException | None) -> None:
     """What the stages of this command checked, and how the last one failed, in the file that was asked for."""
     if session.options.junit is None:
         return

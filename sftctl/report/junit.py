@@ -46,11 +46,12 @@ def eval_cases(result: EvalResult, fail_on: Iterable[str] = ()) -> list[Case]:
     return cases + [Case(item.name, item.reason, skipped=item.reason) for item in result.not_measured]
 
 
-def failed_stage(stage: str, error: SftctlError) -> Case:
+def failed_stage(stage: str, error: BaseException) -> Case:
     """A stage without checks that failed, or one that ended before any: an `error` unless a gate failed."""
     if isinstance(error, GateFailed):
         return Case(stage, "", failure=str(error))
-    return Case(stage, "", error=str(error))
+    told = str(error) if isinstance(error, SftctlError) else f"{type(error).__name__}: {error}".removesuffix(": ")
+    return Case(stage, "", error=told)
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from pathlib import Path
 import jinja2
 from markupsafe import Markup
 
-from sftctl.errors import GateFailed, SftctlError
+from sftctl.errors import GateFailed
 from sftctl.manifest import Stage
 from sftctl.report import figures, first_screen, preferred, view
 from sftctl.report.diversity import diversity_rows
@@ -31,7 +31,7 @@ def write_report(run_dir: RunDir) -> Path:
     return run_dir.report
 
 
-def write_junit(run_dir: RunDir, stages: Sequence[Stage], path: Path, error: SftctlError | None = None) -> None:
+def write_junit(run_dir: RunDir, stages: Sequence[Stage], path: Path, error: BaseException | None = None) -> None:
     """Write one suite a stage where the user wants it: checks, gates, and `error` where the last stage has neither."""
     results = read_results(run_dir)
     checked = stages if error is None or isinstance(error, GateFailed) else stages[:-1]

@@ -1,8 +1,11 @@
 """Every exit code that needs no trained model, as a shell sees it."""
 
 import json
+import os
+import signal
 import subprocess
 import sys
+import time
 from xml.etree import ElementTree
 
 import pytest
@@ -181,6 +184,24 @@ def test_1_of_a_gate_without_checks_is_a_failure_for_ci(folder):
     (suite,) = ElementTree.parse(folder / "junit.xml").getroot()
     assert (suite.get("name"), suite.get("errors"), suite.get("failures")) == ("sftctl curate", "0", "1")
     assert suite.find("testcase/failure").get("message").startswith("curate: the filters dropped ")
+
+
+def test_130_of_an_interrupt_is_an_error_for_ci_too(folder):
+    (folder / "rows.jsonl").unlink()
+    os.mkfifo(folder / "rows.jsonl")
+    command = [sys.executable, "-m", "sftctl", "run", "recipe.yaml", "-q", "--junit", "junit.xml"]
+    with subprocess.Popen(command, cwd=folder, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL) as running:
+        while running.poll() is None:
+            try:
+                writer = os.open(folder / "rows.jsonl", os.O_WRONLY | os.O_NONBLOCK)
+            except OSError:  # curate does not read it yet
+                time.sleep(0.01)
+            else:
+                running.send_signal(signal.SIGINT)
+                assert running.wait(60) == 130
+                os.close(writer)
+    (suite,) = ElementTree.parse(folder / "junit.xml").getroot()
+    assert (suite.get("name"), suite.find("testcase/error").get("message")) == ("sftctl curate", "KeyboardInterrupt")
 
 
 def test_4_when_too_many_training_rows_are_too_long_whatever_an_earlier_run_left(folder):
