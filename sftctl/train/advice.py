@@ -105,7 +105,7 @@ def _long_max_length(now: Situation) -> Advice | None:
 
 def _no_general_rows(now: Situation) -> Advice | None:
     share = sum(role == "general" for role in now.roles) / len(now.roles)
-    if share >= 0.05 or any(role in ("code", "safety") for role in now.roles):
+    if share >= 0.05 or now.train.anchor is not None or any(role in ("code", "safety") for role in now.roles):
         return None
     return Advice(
         what=f"{percent(share)} of the rows are general",
@@ -131,7 +131,9 @@ def _few_steps(now: Situation) -> Advice | None:
     return Advice(
         what=f"{now.plan.steps} optimizer steps in all",
         why="a warm-up and a decay need some tens of steps",
-        change=f"lower train.{key}, raise train.epochs, or add rows",
+        change="raise train.max_steps"
+        if now.plan.ended_by_max_steps
+        else f"lower train.{key}, raise train.epochs, or add rows",
     )
 
 

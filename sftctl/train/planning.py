@@ -284,6 +284,6 @@ def _what_ends(plan: Plan) -> str:
     epochs = f"{plan.epochs:.3g} epoch{'' if plan.epochs == 1 else 's'}"
     if plan.max_steps is None:
         return epochs
-    if plan.steps < plan.max_steps:
-        return f"{epochs} end{'s' if plan.epochs == 1 else ''} before max_steps {plan.max_steps}"
-    return f"max_steps {plan.max_steps} ends them after {epochs}"
+    if plan.ended_by_max_steps:
+        return f"max_steps {plan.max_steps} ends them after {epochs}"
+    return f"{epochs} end{'s' if plan.epochs == 1 else ''} before max_steps {plan.max_steps}"

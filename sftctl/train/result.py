@@ -60,6 +60,11 @@ class Plan(_Record):
     advice: tuple[Advice, ...] = ()
 
     @property
+    def ended_by_max_steps(self) -> bool:
+        """Whether `max_steps` ends the run before its epochs do: these are then not what to change."""
+        return self.steps == self.max_steps
+
+    @property
     def tokens_per_step(self) -> float:
         """On average, on all devices."""
         return self.total_tokens / self.steps_per_epoch

@@ -105,7 +105,8 @@ def test_a_good_recipe_gets_no_advice():
             {}, {"roles": ("domain",)},
             "add a source with role: general and a share of 0.05-0.10, or set train.anchor",
         ),
-        ({"max_steps": 10}, {}, "lower train.batch_size, raise train.epochs, or add rows"),
+        ({"max_steps": 10}, {}, "raise train.max_steps"),
+        ({"epochs": 1, "batch_size": 100}, {}, "lower train.batch_size, raise train.epochs, or add rows"),
         (
             {}, {"model": LORA.model_copy(update={"lora": LORA.lora.model_copy(update={"r": 128})})},
             "set model.lora.rslora=true",
@@ -116,6 +117,11 @@ def test_advice_says_what_to_change(config, options, change):
     assert change in advised(
         TrainConfig(**config), **({"data": DATA.model_copy(update={"max_length": "auto"})} | options)
     )
+
+
+def test_a_run_with_an_anchor_is_not_advised_to_set_one():
+    data = DATA.model_copy(update={"max_length": "auto"})
+    assert advised(TrainConfig(anchor={"kind": "l2sp"}), data=data, roles=("domain",)) == []
 
 
 def test_bfloat16_weights_with_plain_adamw_are_refused_at_low_rates():

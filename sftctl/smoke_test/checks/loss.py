@@ -47,8 +47,10 @@ def falling(evidence: Evidence) -> Check:
     losses = [step.loss for step in _behind_warm_up(evidence)]
     if len(losses) < _FEWEST_STEPS:
         text = f"{len(losses)} steps behind the warm-up are too few for a trend"
-        short = evidence.rehearsal.full_plan.steps <= len(evidence.rehearsal.steps)
-        advice = "the whole run is that short: lower train.batch_size, or raise train.epochs"
+        plan = evidence.rehearsal.full_plan
+        short = plan.steps <= len(evidence.rehearsal.steps)
+        longer = "raise train.max_steps" if plan.ended_by_max_steps else "lower train.batch_size, or raise train.epochs"
+        advice = f"the whole run is that short: {longer}"
         return Check(
             name=name,
             verdict=_when_unsure(evidence),
