@@ -76,7 +76,7 @@ def _run_or_skip(session: Session, stage: Stage, *, main_process: bool) -> Endin
         console.say(f"{stage}: done already and nothing changed since; --overwrite runs it again")
         if main_process and forget_failure(session.run_dir, stage):
             _write_report(session)
-        failure = None if state.passed else GateFailed(f"{stage} failed its gate; see {session.run_dir.root}")
+        failure = None if state.passed else GateFailed(f"{stage} failed its gate; see {session.run_dir.report}")
         return _ending(session, stage, failure)
     console.heading(f"{stage}  {session.recipe.name}" + (f"  ({_why(state)})" if state.reason else ""))
     if main_process:

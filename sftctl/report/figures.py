@@ -26,8 +26,8 @@ def tone(verdict: str) -> str:
 
 
 def figure(value: float | None, digits: int) -> str:
-    """A number with fixed digits; a dash where there is none."""
-    return "–" if value is None else f"{value:,.{digits}f}".replace("-", "−")
+    """A number with fixed digits, and no minus before a zero; a dash where there is none."""
+    return "–" if value is None else f"{value:z,.{digits}f}".replace("-", "−")
 
 
 def shortest(value: float | None, digits: int) -> str:

@@ -55,6 +55,7 @@ def test_1_when_the_gate_on_dropped_rows_fails_and_the_result_is_there(folder):
     assert "in all" not in ran.stderr
 
     again = sftctl("run", "recipe.yaml", "curate.filters=[{rule: length, min_tokens: 20}]", cwd=folder)
+    assert "error: curate failed its gate; see runs/desk/report.html" in again.stderr
     took = ran.stderr.splitlines()[-2].removeprefix("curate: ")
     assert (again.exit_code, again.stderr.splitlines()[-1]) == (1, f"in all: {took} (curate {took})")
 
