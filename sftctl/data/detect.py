@@ -32,7 +32,8 @@ def detect_format(rows: Sequence[Mapping[str, Any]], source: str) -> Format:
     if not different:
         raise DataUnusable(
             f"{source}: no known format fits its columns ({columns}). "
-            "Say which are the prompt and the response: fields: {prompt: COLUMN, response: COLUMN}"
+            "Beside the source's path in the recipe, say which are its prompt and response: "
+            "fields: {prompt: COLUMN, response: COLUMN}"
         )
     readings = "; ".join(
         f"{one.type} ({', '.join(name for name in one.column_of.values() if name in used[id(one)])})"
