@@ -47,7 +47,8 @@ def run_checks(evidence: Evidence, *, stand_in: bool) -> tuple[Check, ...]:
 
 def _unjudged(check: Check) -> Check:
     """What a stand-in has not learned says nothing of the model that it stands in for."""
-    if check.verdict not in ("fail", "warn") or not check.name.startswith(_LEARNED):
+    learned = check.name.startswith(_LEARNED) or check.advice.startswith(loss.STUCK)
+    if check.verdict not in ("fail", "warn") or not learned:
         return check
     evidence = f"not judged, since the model is a stand-in: {check.evidence}"
     return Check(name=check.name, verdict="skipped", evidence=evidence)

@@ -16,6 +16,9 @@ _FEWEST_STEPS = 8
 _MEMORISED_NATS = 0.1
 _DIVERGED_NATS = 0.2
 _STUCK_SHARE = 0.002
+STUCK = "stuck"
+"""How the advice begins where the rate moves nothing: with few steps, a matter of the model."""
+
 _CUT_HARD = 4
 """A median gradient this many times the clipping limit; one or two times is what most runs have, and does no harm."""
 
@@ -120,7 +123,7 @@ def learning_rate(evidence: Evidence) -> Check:
         return Check(name=name, verdict="fail", evidence=text, advice=advice)
     found = _trend(evidence)
     if not before - after > _STUCK_SHARE * before and not found.falls < 1 - _CONFIDENCE:
-        advice = f"stuck: try train.learning_rate={rate * 10:.1g}, or train.epochs higher"
+        advice = f"{STUCK}: try train.learning_rate={rate * 10:.1g}, or train.epochs higher"
         return Check(name=name, verdict="fail", evidence=text, advice=advice)
     return Check(name=name, verdict="pass", evidence=text)
 
