@@ -28,7 +28,7 @@ class _AnswerScores:
 
 
 def conclude(
-    config: EvalConfig, measured: Measured, *, seed: int, seconds: float, flattened: bool | None = None
+    config: EvalConfig, measured: Measured, *, seed: int, seconds: float, still_falling: bool | None = None
 ) -> EvalResult:
     """Figures to gates, gates to one verdict, and the next step."""
     scores = _scores(config, measured)
@@ -47,7 +47,7 @@ def conclude(
         confident_and_wrong=wrong,
         best_of=measured.best_of,
         not_measured=measured.missing,
-        flattened=flattened,
+        still_falling=still_falling,
         loses_to_reference=loses_to_reference(measured.judge),
     )
     return EvalResult(

@@ -19,7 +19,7 @@ _CONTENT_CHECKS = frozenset({"numbers_match", "exact_match", "f1", "chrf", "roug
 
 @dataclass(frozen=True)
 class Findings:
-    """All that the advice is drawn from. `flattened`: held-out loss had stopped falling by the end of training."""
+    """All that the advice is drawn from. `still_falling`: held-out loss, by the end of training."""
 
     gates: Sequence[Gate]
     losses: Sequence[LossFigure]
@@ -28,7 +28,7 @@ class Findings:
     drift: Sequence[Sign]
     best_of: BestOf | None
     not_measured: Sequence[NotMeasured]
-    flattened: bool | None = None
+    still_falling: bool | None = None
     loses_to_reference: str | None = None
     confident_and_wrong: BehaviourFigure | None = None
 
@@ -93,7 +93,11 @@ def _better_answers(findings: Findings, gates: Sequence[Gate]) -> NextStep:
             f"greedy for {percent(best.greedy)}"
         )
     within_reach = best is not None and best.difference.value > BEST_OF_GAP
-    if not style and within_reach and findings.flattened is not False:
+    if findings.still_falling:
+        reach = ", and samples find better answers" if within_reach else ""
+        advice = f"Train longer (train.epochs, or train.max_steps): held-out loss was still falling{reach}."
+        return _step("train_longer", advice, evidence)
+    if not style and within_reach:
         advice = (
             "Preference tuning (DPO or the like): format and style hold, and better answers are within the model's "
             "reach. Make pairs of chosen and rejected answers from eval/preferences.jsonl or from samples."
@@ -106,9 +110,7 @@ def _better_answers(findings: Findings, gates: Sequence[Gate]) -> NextStep:
         advice = f"Better data: more rows that show the wanted side of {named}, and none of the other.{target}"
     else:
         advice = f"More or better data of the kind that fails.{target}"
-        if within_reach:
-            advice = "Train longer (train.epochs): held-out loss was still falling, and samples find better answers."
-        elif best is not None:
+        if best is not None:
             advice = f"More data of the kind that fails: sampling finds no better answers either.{target}"
     return _step("more_or_better_data", advice, evidence)
 

@@ -11,7 +11,13 @@ VerdictName = Literal["pass", "weak pass", "inconclusive", "investigate", "fail"
 """From best to worst; a run is as bad as its worst gate."""
 
 Action = Literal[
-    "good_enough", "more_or_better_data", "reduce_forgetting", "preference_tuning", "measure_more", "fix_measurement"
+    "good_enough",
+    "train_longer",
+    "more_or_better_data",
+    "reduce_forgetting",
+    "preference_tuning",
+    "measure_more",
+    "fix_measurement",
 ]
 
 

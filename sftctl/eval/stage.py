@@ -51,12 +51,14 @@ def evaluate(
         unreachable = ask_who_is_preferred(booth, measured)
         write_generations(run_dir, measured.pairs)
         seconds = time.monotonic() - started
-        result = conclude(config, measured, seed=seed, seconds=seconds, flattened=training_flattened(config, run_dir))
+        still_falling = still_falling_when_trained(config, run_dir)
+        result = conclude(config, measured, seed=seed, seconds=seconds, still_falling=still_falling)
         write_json(run_dir.eval_result, result.model_dump(mode="json"))
-    _announce(result, run_dir)
+    _announce(result)
     if unreachable is not None:
         raise unreachable
     _raise_for(result, config, run_dir)
+    console.say(f"all figures: {run_dir.eval_result}")
     return result
 
 
@@ -85,8 +87,8 @@ def _written_by_us(path: str) -> bool:
     return first is not None and {"id", "messages", "source", "role"} <= first.value.keys()
 
 
-def training_flattened(config: EvalConfig, run_dir: RunDir) -> bool | None:
-    """Whether held-out loss fell by less than 1 % over the last measurement of training.
+def still_falling_when_trained(config: EvalConfig, run_dir: RunDir) -> bool | None:
+    """Whether held-out loss was still falling when training ended.
 
     None where it is not known, and where another model is judged than the one that was trained here.
     """
@@ -96,11 +98,10 @@ def training_flattened(config: EvalConfig, run_dir: RunDir) -> bool | None:
         trained = TrainResult.model_validate_json(run_dir.train_result.read_bytes())
     except (OSError, ValidationError):
         return None
-    losses = [point.loss for point in trained.held_out]
-    return losses[-1] > 0.99 * losses[-2] if len(losses) > 2 else None
+    return None if trained.overfitting is None else trained.overfitting.still_falling
 
 
-def _announce(result: EvalResult, run_dir: RunDir) -> None:
+def _announce(result: EvalResult) -> None:
     for gate in result.gates:
         console.say(f"  {gate.verdict:<12}  {console.safe(gate.name)}: {console.safe(gate.message)}")
     if result.verdict in ("investigate", "inconclusive"):
@@ -108,7 +109,6 @@ def _announce(result: EvalResult, run_dir: RunDir) -> None:
     console.say(result.headline)
     for label, text in (*result.story.items(), ("to do", result.next_step.advice)):
         console.say(f"  {label:<12}  {console.safe(text)}")
-    console.say(f"all figures: {run_dir.eval_result}")
 
 
 def _raise_for(result: EvalResult, config: EvalConfig, run_dir: RunDir) -> None:

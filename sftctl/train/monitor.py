@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict
 
 from sftctl.train.config import EarlyStopping, ForgettingBudget
 from sftctl.train.result import Forgetting, HeldOutLoss, Overfitting
+from sftctl.units import percent
 
 GENERAL_ROLE = "general"
 
@@ -114,12 +115,24 @@ def overfitting_of(progress: Progress, steps_per_epoch: int, kept_step: int) -> 
     lowest = min(points, key=lambda point: point[0].loss)[0]
     last, last_train = points[-1]
     turned = lowest.step if last.loss > lowest.loss and lowest.step < last.step else None
-    return Overfitting(
+    found = Overfitting(
         gap=last.loss - last_train,
         gap_slope_per_epoch=slope,
         turned_at_step=turned,
-        sentence=_turn(lowest, last, last_train, kept_step) + _remedy(turned, kept_step, steps_per_epoch),
+        fall_in_second_half=_fall_in_second_half(progress.held_out),
+        sentence=_turn(lowest, last, last_train, kept_step),
     )
+    remedy = _longer(found) if turned is None else _shorter(turned, kept_step, steps_per_epoch)
+    return found.model_copy(update={"sentence": found.sentence + remedy})
+
+
+def _fall_in_second_half(held_out: Sequence[HeldOutLoss]) -> float | None:
+    """Share of the loss in the middle of the run that was gone at its end; rising is below 0."""
+    last = held_out[-1]
+    middle = min(held_out, key=lambda losses: abs(losses.step - last.step / 2))
+    if len(held_out) < 3 or middle.step == last.step or middle.loss <= 0:
+        return None
+    return 1 - last.loss / middle.loss
 
 
 def _train_loss_before(progress: Progress, step: int) -> float:
@@ -143,9 +156,14 @@ def _turn(lowest: HeldOutLoss, last: HeldOutLoss, last_train: float, kept_step: 
     return f"{course}; the weights kept are {kept} step {kept_step}"
 
 
-def _remedy(turned: int | None, kept_step: int, steps_per_epoch: int) -> str:
-    if turned is None:
+def _longer(found: Overfitting) -> str:
+    if not found.still_falling:
         return ": no sign of overfitting."
+    fall = percent(found.fall_in_second_half)
+    return f": no sign of overfitting. The second half took {fall} off it: longer training may lower it further."
+
+
+def _shorter(turned: int, kept_step: int, steps_per_epoch: int) -> str:
     epochs = f"train.epochs to {max(turned / steps_per_epoch, 0.25):.2g}"
     if kept_step == turned:
         return f". More rows may let it fall further; with these, set {epochs}."

@@ -86,7 +86,13 @@ class Overfitting(_Record):
     gap: float
     gap_slope_per_epoch: float
     turned_at_step: int | None
+    fall_in_second_half: float | None = None
     sentence: str
+
+    @property
+    def still_falling(self) -> bool | None:
+        """Whether the second half of the steps took a tenth off the held-out loss; None with too few measurements."""
+        return None if self.fall_in_second_half is None else self.fall_in_second_half >= 0.1
 
 
 class Forgetting(_Record):

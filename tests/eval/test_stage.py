@@ -11,9 +11,9 @@ from sftctl.eval import answers, benchmark_scores
 from sftctl.eval import held_out as held_out_module
 from sftctl.eval.config import EvalConfig
 from sftctl.eval.result import EvalResult
-from sftctl.eval.stage import training_flattened
+from sftctl.eval.stage import still_falling_when_trained
 from sftctl.run_dir import RunDir, write_json
-from sftctl.train.result import HeldOutLoss
+from sftctl.train.result import Overfitting
 from tests.eval.conftest import run_eval
 from tests.report.made_run import trained
 from tests.train.forked import finish, kill_when, start
@@ -135,13 +135,11 @@ def test_a_killed_eval_goes_on_where_it_was(held_out, tmp_path):
 
 
 def test_the_course_of_the_training_says_nothing_of_another_model(tmp_path):
-    losses = tuple(
-        HeldOutLoss(step=step, epoch=step / 10, loss=loss) for step, loss in ((0, 2.0), (10, 1.0), (20, 0.999))
-    )
+    overfitting = Overfitting(gap=0, gap_slope_per_epoch=0, turned_at_step=None, fall_in_second_half=0.3, sentence="")
     run_dir = RunDir(tmp_path)
-    write_json(run_dir.train_result, trained().model_copy(update={"held_out": losses}).model_dump())
-    assert training_flattened(EvalConfig(), run_dir) is True
-    assert training_flattened(EvalConfig(tuned="another/model"), run_dir) is None
+    write_json(run_dir.train_result, trained().model_copy(update={"overfitting": overfitting}).model_dump())
+    assert still_falling_when_trained(EvalConfig(), run_dir) is True
+    assert still_falling_when_trained(EvalConfig(tuned="another/model"), run_dir) is None
 
 
 def test_marks_are_the_words_that_differ():

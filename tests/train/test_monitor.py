@@ -70,16 +70,26 @@ def test_one_sentence_says_where_the_held_out_loss_turned_and_which_weights_are_
     assert found.sentence == f"{turned}; {ending}"
 
 
-def test_a_held_out_loss_that_still_falls_is_said_with_the_weights_that_are_kept():
-    progress = after([1.0, 0.8, 0.6])
-    for step in range(1, 21):
+@pytest.mark.parametrize(
+    ("losses", "fall", "ending"),
+    [
+        ([1.0, 0.8, 0.6], 0.25, " The second half took 25 % off it: longer training may lower it further."),
+        ([1.0, 0.61, 0.6], 0.0164, ""),
+        ([1.0, 0.6], None, ""),
+    ],
+)
+def test_a_held_out_loss_at_its_lowest_is_said_with_the_weights_that_are_kept(losses, fall, ending):
+    progress = after(losses)
+    steps = 10 * (len(losses) - 1)
+    for step in range(1, steps + 1):
         progress = with_train_loss(progress, step, 0.5)
-    found = overfitting_of(progress, steps_per_epoch=10, kept_step=20)
+    found = overfitting_of(progress, steps_per_epoch=10, kept_step=steps)
     assert found is not None
     assert found.turned_at_step is None
+    assert found.fall_in_second_half == (None if fall is None else pytest.approx(fall, abs=1e-4))
     assert found.sentence == (
-        "held-out loss 0.600 is still at its lowest (train loss 0.500); the weights kept are those of step 20: "
-        "no sign of overfitting."
+        f"held-out loss 0.600 is still at its lowest (train loss 0.500); the weights kept are those of step {steps}: "
+        f"no sign of overfitting.{ending}"
     )
 
 
