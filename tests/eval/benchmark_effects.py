@@ -4,9 +4,9 @@ import json
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
+from unittest import mock
 
 from sftctl.data.rows import RawRow
-from sftctl.errors import SftctlError
 from sftctl.eval import benchmark_scores, lm_eval_task, verdicts
 from sftctl.eval.benchmarks import LmEval
 from sftctl.eval.config import EvalConfig, LossGate
@@ -72,47 +72,25 @@ def _sampled(key: str, **options: Any) -> Any:
     return observe
 
 
-def _asked_of_the_hub(key: str) -> Any:
-    """What the reader of hub data sets is asked for."""
+def _asked_of_the_hub(key: str, **options: Any) -> Any:
+    """What the reader of hub data sets is asked for: the questions, and with `shots` the examples."""
 
     def observe(value: Any, folder: Path) -> Any:
         asked: list[Any] = []
 
-        def read(path: str, **options: Any) -> list[Any]:
-            asked.append(options)
-            return []
+        def read(path: str, **options: Any) -> list[RawRow]:
+            asked.append((path, options))
+            return [RawRow({**_ROW, "question": str(line)}, line) for line in (1, 2)]
 
-        task = EvalConfig.model_validate({"benchmarks": {"tasks": [{"id": "a", "path": "org/name", key: value}]}})
-        own, benchmark_scores.read_rows = benchmark_scores.read_rows, read  # type: ignore[assignment]
-        try:
-            benchmark_scores.read_sample(task.benchmarks.tasks[0], 1)  # type: ignore[arg-type]
-        except SftctlError:
-            return asked
-        finally:
-            benchmark_scores.read_rows = own
-        return None
+        section, _, name = key.rpartition(".")
+        given = {"id": "a", "path": "org/name", **options}
+        given |= {section: {**given[section], name: value}} if section else {name: value}
+        task = EvalConfig.model_validate({"benchmarks": {"tasks": [given]}}).benchmarks.tasks[0]
+        with mock.patch.object(benchmark_scores, "read_rows", read):
+            benchmark_scores.read_sample(task, 1)  # type: ignore[arg-type]
+        return asked
 
     return observe
-
-
-def _shots_of_the_hub(value: str, folder: Path) -> Any:
-    """What the reader is asked for, the questions first and then the examples."""
-    asked: list[Any] = []
-
-    def read(path: str, **options: Any) -> Any:
-        asked.append((path, options))
-        return [RawRow(_ROW, line) for line in (1, 2)]
-
-    task = {"id": "a", "path": "org/name", "shots": {"split": value, "count": 1}}
-    config = EvalConfig.model_validate({"benchmarks": {"tasks": [task]}})
-    own, benchmark_scores.read_rows = benchmark_scores.read_rows, read  # type: ignore[assignment]
-    try:
-        benchmark_scores.read_sample(config.benchmarks.tasks[0], 1)  # type: ignore[arg-type]
-    except SftctlError:
-        return asked
-    finally:
-        benchmark_scores.read_rows = own
-    return None
 
 
 def _asked_of_lm_eval(key: str) -> Any:
@@ -186,7 +164,9 @@ BENCHMARK_EFFECTS = [
     KeyEffect("eval.benchmarks.tasks.items", 1, 3, _sampled("items")),
     KeyEffect("eval.benchmarks.tasks.shots.count", 1, 2, _sampled("shots.count")),
     KeyEffect("eval.benchmarks.tasks.shots.path", None, "two.jsonl", _sampled("shots.path", shots={"count": 1})),
-    KeyEffect("eval.benchmarks.tasks.shots.split", "dev", "validation", _shots_of_the_hub),
+    KeyEffect(
+        "eval.benchmarks.tasks.shots.split", "dev", "validation", _asked_of_the_hub("shots.split", shots={"count": 1})
+    ),
     KeyEffect("eval.benchmarks.tasks.format", "mmlu", "hellaswag", _sampled("format")),
     KeyEffect("eval.benchmarks.tasks.metric", "acc", "acc_norm", _sampled("metric", format="hellaswag")),
     KeyEffect("eval.benchmarks.tasks.fields.question", "question", "other", _sampled("fields.question")),
