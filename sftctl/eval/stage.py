@@ -106,7 +106,8 @@ def _announce(result: EvalResult) -> None:
         console.say(f"  {gate.verdict:<12}  {console.safe(gate.name)}: {console.safe(gate.message)}")
     if result.verdict in ("investigate", "inconclusive"):
         console.warn(f"eval: {result.headline}")
-    console.say(result.headline)
+    else:
+        console.say(result.headline)
     for label, text in (*result.story.items(), ("to do", result.next_step.advice)):
         console.say(f"  {label:<12}  {console.safe(text)}")
 
