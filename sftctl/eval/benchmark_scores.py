@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
+from sftctl import console
 from sftctl.data.read import read_rows
 from sftctl.data.rows import BlankRow, RawRow, UnreadableRow
 from sftctl.errors import DataUnusable
@@ -15,7 +16,7 @@ from sftctl.eval.benchmarks import Item, Scored
 from sftctl.eval.config import BenchmarksConfig
 from sftctl.eval.ledger import Ledger, key_of
 from sftctl.eval.prompts import stratified
-from sftctl.eval.scorer import choice_log_likelihoods
+from sftctl.eval.scorer import choice_log_likelihoods, cut_items
 
 _ITEMS_AT_ONCE = 256
 _FIRST_REASONS = 3
@@ -118,12 +119,20 @@ def score_sample(
 def score_again(
     model: Callable[[], Any], tokenizer: Any, sample: Sample, ledger: Ledger, config: BenchmarksConfig
 ) -> list[ItemScore]:
-    """The first 100 items one by one and in reverse order: what batching and order add to a score."""
+    """The first 100 items one by one and in reverse order: what batching and order add to a score.
+
+    Warns of those that the model cannot read whole.
+    """
     named = sample.items[:100]
 
     def measure(positions: Sequence[int]) -> list[list[float]]:
         loaded = model()
         items = [named[i].item for i in reversed(positions)]
+        if cut := cut_items(loaded, tokenizer, items, as_chat=config.as_chat):
+            console.warn(
+                f"{sample.task.id}: {cut} of the first {len(items)} prompts are longer than the model's context "
+                "and lose their beginning, for both models alike. Ask with fewer shots."
+            )
         alone = [choice_log_likelihoods(loaded, tokenizer, [item], as_chat=config.as_chat)[0] for item in items]
         return alone[::-1]
 

@@ -41,10 +41,10 @@ def choice_log_likelihoods(
     """Nats (below 0) of each choice given its prompt, in float32; equal to 1e-4 for any batch.
 
     Prompt and choice are tokenised together and cut where the prompt alone ends. A text that is longer than the
-    model's context loses its beginning.
+    model's context loses its beginning; `cut_items` counts those.
     """
     settings = unwrapped(model).config.get_text_config()
-    context = getattr(settings, "max_position_embeddings", None) or 2**31
+    context = _context(model)
     if as_chat:
         items = [in_chat(item, tokenizer) for item in items]
     texts = _Tokens(tokenizer, add_special_tokens=not as_chat)
@@ -59,6 +59,18 @@ def choice_log_likelihoods(
         for choice, value in zip(unit.choices, values, strict=True):
             found[unit.item][choice] = value
     return found
+
+
+def cut_items(model: Any, tokenizer: Any, items: Sequence[Item], *, as_chat: bool = False) -> int:
+    """How many items do not fit the model's context whole, with their longest choice."""
+    asked = [in_chat(item, tokenizer) for item in items] if as_chat else items
+    texts = _Tokens(tokenizer, add_special_tokens=not as_chat)
+    wholes = texts.of([item.prompt + max(item.choices, key=len) for item in asked])
+    return sum(len(whole) > _context(model) + 1 for whole in wholes)
+
+
+def _context(model: Any) -> int:
+    return getattr(unwrapped(model).config.get_text_config(), "max_position_embeddings", None) or 2**31
 
 
 def in_chat(item: Item, tokenizer: Any) -> Item:

@@ -12,10 +12,12 @@ from pathlib import Path
 import pytest
 
 from sftctl.demo import paths
-from sftctl.eval.benchmark_scores import item_score, read_sample
+from sftctl.eval.benchmark_scores import item_score, read_sample, score_again
 from sftctl.eval.benchmarks import HellaSwag, Item, Mmlu, MultipleChoice, Shots, TruthfulQa
+from sftctl.eval.config import BenchmarksConfig
+from sftctl.eval.ledger import Ledger
 from sftctl.eval.prompts import stratified
-from sftctl.eval.scorer import choice_log_likelihoods
+from sftctl.eval.scorer import choice_log_likelihoods, cut_items
 from sftctl.model.scoring import score_rows
 from sftctl.tokenization.rows import NOT_TRAINED
 
@@ -64,6 +66,20 @@ def test_a_text_beyond_the_context_loses_its_beginning(tiny, prepared):
     assert choice_log_likelihoods(tiny, prepared.tokenizer, [long]) == choice_log_likelihoods(
         tiny, prepared.tokenizer, [cut]
     )
+    assert cut_items(tiny, prepared.tokenizer, [*ITEMS, long, cut]) == 2
+
+
+def test_prompts_that_the_model_cannot_read_whole_are_told(tiny, prepared, tmp_path, capsys):
+    rows = [{"question": "word " * 50 + str(n), "choices": ["a", "b"], "answer": 0} for n in range(3)]
+    (tmp_path / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    for count, told in ((1, False), (40, True)):
+        rows_of_shots = [{**rows[0], "question": f"{n} " + "word " * 50} for n in range(40)]
+        (tmp_path / "dev.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows_of_shots))
+        shots = Shots(path=str(tmp_path / "dev.jsonl"), count=count)
+        sample = read_sample(MultipleChoice(id="ours", path=str(tmp_path / "rows.jsonl"), shots=shots), 1)
+        score_again(lambda: tiny, prepared.tokenizer, sample, Ledger(tmp_path / f"ledger{count}"), BenchmarksConfig())
+        sentence = "ours: 3 of the first 3 prompts are longer than the model's context and lose their beginning"
+        assert (sentence in " ".join(capsys.readouterr().err.split())) is told
 
 
 def test_metrics_by_hand():
