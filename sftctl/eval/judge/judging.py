@@ -214,11 +214,13 @@ def _winner(score: float | None) -> Winner:
 
 
 def _unreadable(config: JudgeConfig, run_dir: RunDir, trust: Reliability) -> str:
-    said = (
-        f"judge {config.model}: {percent(trust.unparsed_share)} of its replies hold no verdict, more than "
-        f"eval.judge.max_unparsed_share ({percent(config.max_unparsed_share)}). Read {run_dir.judgements}; then take "
-        "another judge, or raise eval.judge.max_reply_tokens where replies are cut."
-    )
+    share, most = percent(trust.unparsed_share), config.max_unparsed_share
+    said = f"judge {config.model}: {share} of its replies hold no verdict"
+    if trust.unparsed_share > most:
+        said += f", more than eval.judge.max_unparsed_share ({percent(most)})."
+    else:
+        said += ", and no prompt has one in both orders."
+    said += f" Read {run_dir.judgements}; then take another judge, or raise eval.judge.max_reply_tokens."
     if not trust.interrupted:
         return said
     return f"{said} {trust.interrupted} were under way when a run was killed: eval.judge.interrupted=resend asks again."

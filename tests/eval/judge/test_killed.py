@@ -16,7 +16,7 @@ from sftctl.eval.judge.exchanges import Exchanges
 from sftctl.eval.judge.reply import Tokens
 from sftctl.run_dir import RunDir
 from tests.eval.judge.server import Answer, perfect, serving
-from tests.eval.judge.test_judging import CHECKS, run
+from tests.eval.judge.test_judging import CHECKS, contests, run
 from tests.train.forked import kill_when
 
 QUESTIONS = 16 + CHECKS
@@ -83,6 +83,17 @@ def test_after_a_kill_no_request_is_sent_twice_and_the_totals_add_up(tmp_path):
     assert sum(count == 2 for count in names.values()) == len(judge.seen) - len(names)  # the same name when sent again
 
 
+def test_one_verdict_a_prompt_is_no_comparison_however_many_may_be_missing(tmp_path):
+    def only_one_order(body, number):
+        return perfect(body, number) if number % 2 else Answer("no verdict")
+
+    with serving(only_one_order) as judge, pytest.raises(EnvironmentProblem) as error:
+        run(judge, tmp_path, max_unparsed_share=1, concurrency=1)
+    assert str(error.value).startswith(
+        "judge judge-1: 50 % of its replies hold no verdict, and no prompt has one in both orders. Read "
+    )
+
+
 def test_too_many_interrupted_requests_end_with_exit_8_and_say_how_to_send_them_again(tmp_path, capsys):
     with serving(perfect, seconds=0.05) as judge:
         killed(judge, tmp_path, lambda: len(judge.seen) >= 8, concurrency=4)
@@ -147,6 +158,11 @@ def _in_seconds(seconds):
     return lambda: time.monotonic() > moment
 
 
+KILLS = 8
+MANY = contests(KILLS * TOLERANT["concurrency"] + 1)
+"""Prompts: each kill loses at most as many requests as are under way, so some prompt keeps both of its two."""
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", range(12))
 def test_killed_again_and_again_at_any_moment_no_request_is_sent_twice(seed, tmp_path):
@@ -161,16 +177,17 @@ def test_killed_again_and_again_at_any_moment_no_request_is_sent_twice(seed, tmp
 
     with serving(troubled) as judge:
         kills = 0
-        for _ in range(8):
+        for _ in range(KILLS):
             moment = _in_seconds(rng.uniform(0.01, 0.25))
-            kills += killed(judge, tmp_path, moment, max_attempts=50, **TOLERANT) < 0
-        result = run(judge, tmp_path, max_attempts=50, **TOLERANT)
+            kills += killed(judge, tmp_path, moment, of=MANY, max_attempts=50, **TOLERANT) < 0
+        result = run(judge, tmp_path, of=MANY, max_attempts=50, **TOLERANT)
     replies, lost = kept(tmp_path), result.cost.interrupted
+    questions = 2 * len(MANY.items) + CHECKS
     assert kills
     assert max(Counter(judge.served).values()) == 1
-    assert result.cost.requests + result.cost.from_cache + lost == QUESTIONS
-    assert replies == QUESTIONS - lost
-    assert replies <= len(judge.served) <= QUESTIONS
+    assert result.cost.requests + result.cost.from_cache + lost == questions
+    assert replies == questions - lost
+    assert replies <= len(judge.served) <= questions
     unanswered = Exchanges(RunDir(tmp_path).judgements).interrupted
     assert result.cost.usd == pytest.approx(REPLY_USD * replies + most_usd(tmp_path, unanswered))
     print(f"seed {seed}: {kills} kills, {len(judge.seen)} requests, {lost} interrupted")
