@@ -1,6 +1,7 @@
 """Eval: base and tuned on the same held-out rows, answers and benchmarks -> figures with intervals, one verdict."""
 
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -20,7 +21,7 @@ from sftctl.eval.interruption import progress_saved
 from sftctl.eval.on_answers import measure_answers
 from sftctl.eval.on_weights import measure_weights
 from sftctl.eval.preferred import ask_who_is_preferred, set_up
-from sftctl.eval.result import EvalResult
+from sftctl.eval.result import EvalResult, Gate
 from sftctl.eval.sides import find_sides
 from sftctl.model.config import ModelConfig
 from sftctl.run_dir import RunDir, write_json
@@ -54,7 +55,7 @@ def evaluate(
         still_falling = still_falling_when_trained(config, run_dir)
         result = conclude(config, measured, seed=seed, seconds=seconds, still_falling=still_falling)
         write_json(run_dir.eval_result, result.model_dump(mode="json"))
-    _announce(result)
+    _announce(result, () if unreachable else _stopping_gates(result, config))
     if unreachable is not None:
         raise unreachable
     _raise_for(result, config, run_dir)
@@ -101,20 +102,24 @@ def still_falling_when_trained(config: EvalConfig, run_dir: RunDir) -> bool | No
     return None if trained.overfitting is None else trained.overfitting.still_falling
 
 
-def _announce(result: EvalResult) -> None:
+def _stopping_gates(result: EvalResult, config: EvalConfig) -> list[Gate]:
+    return [gate for gate in result.gates if gate.verdict in {"fail", *config.fail_on}]
+
+
+def _announce(result: EvalResult, left_to_the_error: Sequence[Gate]) -> None:
     for gate in result.gates:
-        console.say(f"  {gate.verdict:<12}  {console.safe(gate.name)}: {console.safe(gate.message)}")
-    if result.verdict in ("investigate", "inconclusive"):
+        if gate not in left_to_the_error:
+            console.say(f"  {gate.verdict:<12}  {console.safe(gate.name)}: {console.safe(gate.message)}")
+    if not left_to_the_error and result.verdict in ("investigate", "inconclusive"):
         console.warn(f"eval: {result.headline}")
-    else:
+    elif not left_to_the_error:
         console.say(result.headline)
     for label, text in (*result.story.items(), ("to do", result.next_step.advice)):
         console.say(f"  {label:<12}  {console.safe(text)}")
 
 
 def _raise_for(result: EvalResult, config: EvalConfig, run_dir: RunDir) -> None:
-    stopping = {"fail", *config.fail_on}
-    failed = [gate for gate in result.gates if gate.verdict in stopping]
-    if failed or result.verdict in stopping:
+    failed = _stopping_gates(result, config)
+    if failed or result.verdict in config.fail_on:
         lines = [f"  {gate.name}: {gate.verdict}, {gate.message}" for gate in failed] or [f"  {result.headline}"]
         raise GateFailed("\n".join(["eval did not pass:", *lines, f"All figures are in {run_dir.eval_result}."]))

@@ -16,7 +16,7 @@ from sftctl.run_dir import RunDir, write_json
 from sftctl.train.result import Overfitting
 from tests.eval.conftest import run_eval
 from tests.report.made_run import trained
-from tests.train.forked import finish, kill_when, start
+from tests.train.forked import finish, signalled_at, start
 
 
 def _options(held_out, tuned="builtin:tiny", **more):
@@ -57,12 +57,22 @@ def test_a_model_trained_without_replay_is_better_on_its_domain_and_fails_on_the
     assert spread.largest_item_difference < 1e-5
 
 
-def test_a_failed_gate_is_raised_after_the_result_is_written(held_out, tmp_path):
+def test_a_failed_gate_is_raised_after_the_result_is_written_and_said_once(held_out, tmp_path, capsys):
     behaviours = [{"id": "says-fee", "check": "must_match", "pattern": "no such text"}]
     with pytest.raises(GateFailed, match="says-fee: at least 100 %: fail, 0 % of 8 answers"):
         run_eval(_options(held_out, behaviours=behaviours), tmp_path)
     written = json.loads((tmp_path / "eval" / "eval.json").read_text(encoding="utf-8"))
     assert written["verdict"] == "fail"
+    said = capsys.readouterr().err
+    assert "0 % of 8 answers" not in said  # the error says it, and ends the command
+    assert [line.split()[0] for line in said.splitlines()[-6:]] == [
+        "pass",
+        "pass",
+        "better",
+        "worse",
+        "forgotten",
+        "to",
+    ]
 
 
 def test_one_held_out_row_is_inconclusive_and_not_a_pass(held_out, tuned_folder, tmp_path):
@@ -81,11 +91,16 @@ def test_an_empty_held_out_file_is_named_and_inconclusive(held_out, tmp_path):
     assert result.next_step.action == "fix_measurement"
 
 
-def test_an_empty_benchmark_is_never_a_pass(held_out, tmp_path):
+def test_an_empty_benchmark_is_never_a_pass(held_out, tmp_path, capsys):
     (tmp_path / "none.jsonl").write_text("", encoding="utf-8")
     tasks = {"tasks": [{"id": "mmlu", "path": str(tmp_path / "none.jsonl")}]}
     with pytest.raises(GateFailed, match="mmlu: inconclusive, not measured"):
         run_eval(_options(held_out, benchmarks=tasks, fail_on=["inconclusive"]), tmp_path)
+    assert "inconclusive" not in capsys.readouterr().err  # the error says it
+    run_eval(_options(held_out, benchmarks=tasks), tmp_path)
+    said = capsys.readouterr().err
+    assert "  inconclusive  mmlu: not measured" in said
+    assert "warning: eval: inconclusive: mmlu" in said
 
 
 def test_prompts_that_leave_no_room_for_an_answer_are_named(held_out, tmp_path):
@@ -121,7 +136,8 @@ def test_a_killed_eval_goes_on_where_it_was(held_out, tmp_path):
     options = _options(held_out, engine={"kind": "hf", "batch_size": 1}, max_new_tokens=60, prompts=20)
     work = partial(run_eval, options, tmp_path / "run")
     progress = tmp_path / "run" / "eval" / "progress"
-    assert kill_when(work, lambda: any(progress.glob("replies.*")), signal.SIGTERM) == Interrupted.exit_code
+    ended = signalled_at(work, "open", progress / "replies.*", signal.SIGTERM, count=6)
+    assert ended == Interrupted.exit_code
     (journal,) = progress.glob("replies.*")
     kept = journal.read_text(encoding="utf-8")
     assert 0 < len(kept.splitlines()) < 20
