@@ -4,38 +4,40 @@ from collections.abc import Sequence
 
 from sftctl.eval.arena.result import ArenaResult
 from sftctl.eval.judge.result import JudgeResult
+from sftctl.eval.result import EvalResult
 from sftctl.report import figures, preferred
+from sftctl.report.first_screen import banner
 from sftctl.report.results import Results
+from sftctl.report.view import loss_rows
 
 
 def markdown(results: Results, name: str) -> str:
-    """Raises nothing for a run without eval: it then says so."""
-    result = results.eval
-    if result is None:
-        return f"## sftctl: {name}\n\nNot evaluated yet.\n"
+    """What the page says first; with eval's results its gates and figures too."""
+    result, top = results.eval, banner(results, name)
     lines = [
-        f"## sftctl: {name}: {result.verdict}",
+        f"## sftctl: {name}: {top.verdict}",
         "",
-        result.headline,
+        _cell(top.headline),
         "",
-        *(f"- **{label}:** {_cell(text)}" for label, text in result.story.items()),
-        f"- **to do:** {_cell(result.next_step.advice)}",
-        *(f"  - {_cell(evidence)}" for evidence in result.next_step.evidence),
-        "",
-        "| gate | verdict | why |",
-        "|---|---|---|",
+        *(f"- **{label}:** {_cell(text)}" for label, text in top.lines),
+        *(f"  - {_cell(evidence)}" for evidence in top.evidence),
     ]
+    return "\n".join([*lines, *(_figures(result) if result is not None else [])]).rstrip() + "\n"
+
+
+def _figures(result: EvalResult) -> list[str]:
+    lines = ["", "| gate | verdict | why |", "|---|---|---|"]
     lines += [f"| {_cell(gate.name)} | {gate.verdict} | {_cell(gate.message)} |" for gate in result.gates]
     lines += [f"| {_cell(item.name)} | not measured | {_cell(item.reason)} |" for item in result.not_measured]
-    if result.losses:
-        lines += ["", "| held-out loss | base | tuned | difference (95 %) |", "|---|---|---|---|"]
-    for loss in result.losses:
+    losses = loss_rows(result)
+    if losses:
+        lines += ["", "| held-out loss, nats per token | base | tuned | difference (95 %) |", "|---|---|---|---|"]
+    for group, loss in losses:
         base, tuned = figures.figure(loss.base, 3), figures.figure(loss.tuned, 3)
         difference = figures.with_interval(loss.difference, 3, said="")
-        lines.append(f"| {_cell(loss.group)} | {base} | {tuned} | {difference} |")
+        lines.append(f"| {_cell(group)} | {base} | {tuned} | {difference} |")
     lines += _judge(result.judge) if result.judge is not None else []
-    lines += _arena(result.arena) if result.arena is not None else []
-    return "\n".join(lines).rstrip() + "\n"
+    return lines + (_arena(result.arena) if result.arena is not None else [])
 
 
 def _judge(judge: JudgeResult) -> list[str]:
@@ -61,7 +63,8 @@ def _facts(facts: Sequence[tuple[str, str]]) -> list[str]:
 
 
 def _cell(text: str) -> str:
-    """Text that cannot break a table or become markup."""
+    """Text that cannot break a table or become markup, typeset as on the page."""
+    text = figures.typeset(text)
     for character in "\\`*_[]<>|":
         text = text.replace(character, f"\\{character}")
     return " ".join(text.split())

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from sftctl.curate.result import VERDICTS
-from sftctl.eval.result import BehaviourFigure, Bounds, EvalResult, Mark, SideBySide
+from sftctl.eval.result import BehaviourFigure, Bounds, EvalResult, LossFigure, Mark, SideBySide
 from sftctl.report import figures
 from sftctl.report.charts import Point, forest, loss_curves
 from sftctl.report.results import Results
@@ -43,6 +43,17 @@ class Compared:
     ratio: str
 
 
+def loss_rows(result: EvalResult | None) -> list[tuple[str, LossFigure]]:
+    """Held-out losses, each under the names of all groups that hold just these rows."""
+    names: dict[tuple[float | None, ...], list[str]] = {}
+    figures_of: dict[tuple[float | None, ...], LossFigure] = {}
+    for loss in result.losses if result else ():
+        same_rows = (loss.rows, loss.tokens, loss.base, loss.tuned)
+        names.setdefault(same_rows, []).append(loss.kind if loss.kind == "all" else f"{loss.kind} {loss.group}")
+        figures_of.setdefault(same_rows, loss)
+    return [(", ".join(names[key]), loss) for key, loss in figures_of.items()]
+
+
 def benchmark_plot(result: EvalResult | None) -> str:
     """Benchmarks as differences in points, with the recipe's lines past which a drop is investigated or fails."""
     points = [
@@ -67,6 +78,19 @@ def behaviour_plot(result: EvalResult | None) -> str:
         if item.difference is not None
     ]
     return forest(points, [], "percentage points of the answers, tuned minus base") if points else ""
+
+
+_COLOURS = {
+    "good": "Green: changed as wanted, beyond chance.",
+    "bad": "Red: changed the other way, beyond chance.",
+    "": "Blue: no change beyond chance.",
+}
+
+
+def behaviour_legend(result: EvalResult | None) -> str:
+    """What the colours of the plot say; of those that it has."""
+    tones = {_direction(item) for item in (result.behaviours if result else ()) if item.difference is not None}
+    return " ".join(meaning for tone, meaning in _COLOURS.items() if tone in tones)
 
 
 def _percent(bounds: Bounds) -> Bounds:
