@@ -43,7 +43,7 @@ curate:
     - {{name: domain, path: {data}}}
     # General rows keep the model from forgetting; 5 to 10 % of the mix are enough for most:
     # - {{name: general, path: data/general.jsonl, role: general}}
-  hold_out: {{rows: 200}}       # of each role; drawn before any filter sees a row
+  hold_out: {{rows: auto}}      # 200 of each role, at most a fifth of its rows; drawn before any filter
 
 train:
   epochs: 2

@@ -43,6 +43,7 @@ def carry_held_out(rows: Sequence[Conversation], config: HoldOutConfig, earlier:
 
 def _beyond(kept: Sequence[Conversation], config: HoldOutConfig) -> str:
     """What to do where the recipe by now asks for fewer."""
-    if config.frozen or max(Counter(row.role for row in kept).values(), default=0) <= config.rows:
+    most = max(Counter(row.role for row in kept).values(), default=0)
+    if config.frozen or config.rows == "auto" or most <= config.rows:
         return ""
     return f"; curate.hold_out.rows asks for {config.rows:,}: fewer need another --run-dir"

@@ -13,7 +13,10 @@ from sftctl.section import Section
 class HoldOutConfig(Section):
     """Rows kept out of training from the start, whole groups of near copies at a time."""
 
-    rows: int = Field(200, ge=0, description="rows to hold out of each role, at most a fifth of the role's rows")
+    rows: Annotated[int, Field(ge=0)] | Literal["auto"] = Field(
+        "auto",
+        description="rows to hold out of each role, at most a fifth of the role's rows; auto is 200, or that fifth",
+    )
     frozen: Path | None = Field(
         None, description="a held_out.jsonl of an earlier run to keep; nothing else is held out"
     )

@@ -19,6 +19,9 @@ Name = TypeVar("Name", str, SourceRole)
 MAX_SHARE = 0.2
 """At most this share of a role's rows is held out."""
 
+AUTO_ROWS = 200
+"""Of each role, where there are enough."""
+
 LARGEST_GROUP_SHARE = 0.1
 """A group larger than this share of its role's quota stays in training: it would be most of what is measured."""
 
@@ -99,10 +102,9 @@ def draw_held_out(
     the drawn rows carried draws nothing more.
     """
     found = _groups(conversations, groups)
-    role_quota = {
-        role: min(config.rows, int(count * MAX_SHARE))
-        for role, count in Counter(row.role for row in conversations).items()
-    }
+    most = {role: int(count * MAX_SHARE) for role, count in Counter(row.role for row in conversations).items()}
+    asked = {role: min(AUTO_ROWS, rows) if config.rows == "auto" else config.rows for role, rows in most.items()}
+    role_quota = {role: min(asked[role], most[role]) for role in most}
     source_quota = _by_source(conversations, role_quota)
     taken_of_role = Counter(conversations[row].role for row in carried)
     taken_of_source = Counter(conversations[row].source for row in carried)
@@ -119,14 +121,18 @@ def draw_held_out(
                 taken_of_source.update(group.by_source)
     rows = sorted(row for group in drawn.values() for row in group.rows)
     largest = max((len(group.rows) for group in found), default=0)
-    return Drawn(rows, largest, tuple(_shortages(conversations, found, taken_of_role, config.rows)))
+    return Drawn(rows, largest, tuple(_shortages(conversations, found, taken_of_role, asked)))
 
 
 def _shortages(
-    conversations: Sequence[Conversation], found: Sequence[Group], taken: Mapping[SourceRole, int], asked: int
+    conversations: Sequence[Conversation],
+    found: Sequence[Group],
+    taken: Mapping[SourceRole, int],
+    asked_of: Mapping[SourceRole, int],
 ) -> Iterator[str]:
     """A sentence for each role that misses what the recipe asks for by more than a tenth: why, and what to do."""
     for role, rows in Counter(row.role for row in conversations).items():
+        asked = asked_of[role]
         if taken[role] >= 0.9 * asked:
             continue
         sizes = sorted(len(group.rows) for group in found if role in group.by_role)

@@ -1,5 +1,7 @@
 """Rows that are held out: nothing near them is trained on, and they stay held out."""
 
+from typing import Literal
+
 import pytest
 
 from sftctl.curate.config import HoldOutConfig
@@ -49,7 +51,12 @@ def test_no_near_copy_of_a_held_out_row_is_trained_on(tmp_path):
     assert not {row["id"] for row in held_out} & {row["id"] for row in training}
 
 
-def draw(groups: list[int], rows: int, carried: frozenset[int] = frozenset(), sources: str = "domain") -> list[int]:
+def draw(
+    groups: list[int],
+    rows: int | Literal["auto"],
+    carried: frozenset[int] = frozenset(),
+    sources: str = "domain",
+) -> list[int]:
     names = sources.split()
     conversations = [conversation(f"q{n}", "a", source=names[n % len(names)]) for n in range(len(groups))]
     return draw_held_out(conversations, groups, carried, HoldOutConfig(rows=rows)).rows
@@ -69,7 +76,7 @@ def test_a_group_larger_than_a_tenth_of_the_quota_stays_in_training():
         assert not set(range(5)) & set(rows)
 
 
-def told(groups: list[int], rows: int) -> tuple[str, ...]:
+def told(groups: list[int], rows: int | Literal["auto"]) -> tuple[str, ...]:
     conversations = [conversation(f"q{n}", "a") for n in range(len(groups))]
     return draw_held_out(conversations, groups, frozenset(), HoldOutConfig(rows=rows)).warnings
 
@@ -104,6 +111,12 @@ def test_too_few_rows_for_the_quota_are_told():
 
 def test_at_most_a_fifth_of_a_role_is_held_out():
     assert len(draw(list(range(50)), 200)) == 10
+
+
+@pytest.mark.parametrize(("rows", "held_out"), [(50, 10), (1000, 200), (3000, 200)])
+def test_by_default_200_rows_or_a_fifth_of_fewer_are_held_out_without_a_warning(rows, held_out):
+    assert HoldOutConfig().rows == "auto"
+    assert (len(draw(list(range(rows)), "auto")), told(list(range(rows)), "auto")) == (held_out, ())
 
 
 def test_sources_give_in_proportion_to_their_rows():
