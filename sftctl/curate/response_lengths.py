@@ -2,9 +2,10 @@
 
 import statistics
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence, Set
 from dataclasses import dataclass
 
+from sftctl.curate.script_lengths import english_length
 from sftctl.data.conversation import Conversation
 
 GENERATOR_COLUMNS = ("generator", "model", "model_name", "source_model")
@@ -38,11 +39,14 @@ class ResponseLengths:
 
     def __init__(self, conversations: Iterable[Conversation], count_tokens: CountTokens) -> None:
         self._count = count_tokens
-        self._responses: dict[str, dict[str, str]] = defaultdict(dict)
+        self._rows: dict[str, list[Conversation]] = defaultdict(list)
         for conversation in conversations:
-            self._responses[origin(conversation)][conversation.id] = conversation.response
-        self.characters = {name: _profile(map(len, responses.values())) for name, responses in self._responses.items()}
-        """The profile of each origin, in characters."""
+            self._rows[origin(conversation)].append(conversation)
+        self.characters = {
+            name: _profile(english_length(row.response) for row in rows) for name, rows in self._rows.items()
+        }
+        """The profile of each origin, in characters as English would need."""
+        self._peers: dict[str, tuple[str, ...]] = {}
         self._tokens: dict[str, dict[str, int]] = {}
         self._token_profiles: dict[str, LengthProfile] = {}
 
@@ -55,10 +59,23 @@ class ResponseLengths:
             self._token_profiles[name] = _profile(self._tokens_of(name).values())
         return self._token_profiles[name]
 
+    def peers(self, name: str) -> tuple[str, ...]:
+        """Origins whose lengths say what this one's should be: of its source, or answering most of its prompts."""
+        if name not in self._peers:
+            source = self._rows[name][0].source
+            prompts = {row.prompt for row in self._rows[name]}
+            self._peers[name] = tuple(
+                other
+                for other, rows in self._rows.items()
+                if other != name and (rows[0].source == source or _asked_among(rows, prompts) >= len(prompts) / 2)
+            )
+        return self._peers[name]
+
     def _tokens_of(self, name: str) -> dict[str, int]:
         if name not in self._tokens:
-            responses = self._responses[name]
-            self._tokens[name] = dict(zip(responses, self._count(list(responses.values())), strict=True))
+            rows = self._rows[name]
+            counts = self._count([row.response for row in rows])
+            self._tokens[name] = {row.id: count for row, count in zip(rows, counts, strict=True)}
         return self._tokens[name]
 
 
@@ -69,6 +86,10 @@ def origin(conversation: Conversation) -> str:
         if isinstance(name, str) and name:
             return f"{conversation.source}/{name}"
     return conversation.source
+
+
+def _asked_among(rows: Iterable[Conversation], prompts: Set[str]) -> int:
+    return len(prompts & {row.prompt for row in rows})
 
 
 def _profile(lengths: Iterable[int]) -> LengthProfile:

@@ -6,6 +6,7 @@ from pydantic import Field
 
 from sftctl.curate.facts import CorpusFacts
 from sftctl.curate.filters.rule import Rule
+from sftctl.curate.script_lengths import PER_WORD_CHARACTER, english_length
 from sftctl.data.conversation import Conversation
 from sftctl.pattern import Pattern
 
@@ -13,7 +14,7 @@ _NOT_WORD = Pattern(r"[^\w]+")
 
 
 class PromptEcho(Rule):
-    """Compares words only: case, spaces and marks do not hide an echo."""
+    """Compares words only: case, spaces and marks do not hide an echo. A Chinese character counts as three."""
 
     rule: Literal["prompt_echo"] = "prompt_echo"
     min_characters: int = Field(
@@ -25,11 +26,11 @@ class PromptEcho(Rule):
             return None
         prompt = conversation.messages[-2]["content"]
         response = conversation.response
-        if len(response) < self.min_characters or not _shares_first_word(prompt, response):
+        if PER_WORD_CHARACTER * len(response) < self.min_characters or not _shares_first_word(prompt, response):
             return None
         said = _NOT_WORD.sub(" ", prompt).strip().casefold()
         answer = _NOT_WORD.sub(" ", response[: 2 * len(prompt) + 100]).strip().casefold()
-        if len(said) >= self.min_characters and answer.startswith(said):
+        if english_length(said) >= self.min_characters and answer.startswith(said):
             return "repeats_the_prompt"
         return None
 

@@ -14,17 +14,25 @@ FINISH_COLUMNS = ("finish_reason", "stop_reason", "finishReason", "finish")
 _CUT = frozenset({"length", "max_tokens", "max_length", "token_limit", "model_length"})
 _FINISHED = frozenset({"stop", "end_turn", "eos", "eos_token", "stop_sequence", "tool_calls", "tool_use"})
 
-# Words that no sentence ends on. `in`, `to`, `with` do end sentences of people who write without full stops.
-_DANGLING = Pattern(
-    r"\b(?:the|an?|of|and|or|from|their|its|your|our|my|into|because|if|while|than|which|but)\Z", re.IGNORECASE
-)
+# Words that no sentence ends on. `in`, `once in a while`, `where I come from`, `proud of` do end sentences of people
+# who write without full stops. In capitals they are names: option A, the gate OR.
+_DANGLING = Pattern(r"\b(?:the|an?|and|their|its|your|our|my|because|(?:the|an?) (?:\w+ ){1,2}of)\Z")
+_ENGLISH = " the "
+"""Without it, `an` may be German or Vietnamese, and `my` Polish."""
 _WORD_AT_END = Pattern(r"[^\W\d_]\Z")
 _NOT_PROSE = Pattern(r"\s*(?:[-*•+#|>]|\d+[.)]|[A-Za-z][.)]\s|\|)|.*[{};=<>\\|$`_]|\s{4}")
 _SENTENCE_END = Pattern(r"[.!?…。！？][\"'”’)\]*]*(?:\s|\Z)")
-_CLOSING = Pattern(r"(?:#\w+|https?://\S+|\S+@\S+|\[[^\]]*\]|</?\w+>)\Z")
-"""Hashtags, addresses and placeholders end a text without a full stop."""
+_CLOSING = Pattern(r"(?:#\w+|https?://\S+|\S+@\S+|\[[^\]]*\]|</?\w+>|\b[A-Z]{1,3})\Z")
+"""Hashtags, addresses, placeholders and the letter of an option end a text without a full stop."""
 _NAME_AT_END = Pattern(r"\b[A-Z]\w+\Z")
-_FENCE = Pattern(r"^ {0,3}(?:```|~~~)", re.MULTILINE)
+_FENCE = Pattern(r"^[ \t]*(?:```[^`\n]*|````+[^`\n]*|~~~[^\n]*)$", re.MULTILINE)
+"""A line that opens or closes a block, at any depth of a list; ```code``` in one line does neither."""
+
+_UNSPACED_AT_END = Pattern(r"[\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff，、；]")
+_CLAUSE_END = Pattern(r"[。！？，、；]")
+
+MIN_UNSPACED_CHARACTERS = 20
+"""A shorter last line of Chinese or Japanese is a signature or a title."""
 
 MIN_WORDS = 30
 """Shorter answers are titles, labels or spans; nothing can be told from how they end."""
@@ -54,7 +62,7 @@ class Truncated(Rule):
         text = conversation.response.rstrip()
         if _open_code(text):
             return "truncated_inside_code"
-        if _DANGLING.search(text[-20:]) and _stops_in_a_line_of_prose(text):
+        if _DANGLING.search(text[-40:]) and _ENGLISH in text and _stops_in_a_line_of_prose(text):
             return "truncated_mid_sentence"
         return None
 
@@ -73,7 +81,7 @@ class PerhapsTruncated(Rule):
             return "perhaps_truncated_open_fence"
         if text.endswith(":") and text.count(" ") >= MIN_WORDS:
             return "perhaps_truncated_after_colon"
-        if _stops_in_a_line_of_prose(text) and _ends_its_lines(text):
+        if (_stops_in_a_line_of_prose(text) or _stops_in_unspaced_prose(text)) and _ends_its_lines(text):
             return "perhaps_truncated_no_sentence_end"
         return None
 
@@ -101,6 +109,15 @@ def _stops_in_a_line_of_prose(text: str) -> bool:
     if words < 12 and _NAME_AT_END.search(last_line):
         return False
     return text.count(" ") >= MIN_WORDS and not _in_fence(text) and len(_SENTENCE_END.findall(text)) >= 2
+
+
+def _stops_in_unspaced_prose(text: str) -> bool:
+    """The same of Chinese and Japanese: sentences that end, and a last line of several clauses that does not."""
+    if not text or text[-1].isascii() or not _UNSPACED_AT_END.search(text, len(text) - 1):
+        return False
+    last_line = text[text.rfind("\n") + 1 :]
+    clauses = _CLAUSE_END.findall(last_line)
+    return len(last_line) >= MIN_UNSPACED_CHARACTERS and len(clauses) >= 2 and sum(map(text.count, "。！？")) >= 2
 
 
 def _ends_its_lines(text: str) -> bool:

@@ -9,7 +9,6 @@ from sftctl.curate.filters.empty import EmptyResponse
 from sftctl.curate.filters.format_mismatch import FormatMismatch
 from sftctl.curate.filters.language import OtherLanguage
 from sftctl.curate.filters.length import ResponseLength
-from sftctl.curate.filters.length_anomaly import LengthAnomaly
 from sftctl.curate.filters.loops import Loops
 from sftctl.curate.filters.prompt_echo import PromptEcho
 from sftctl.curate.filters.refusal import Refusal
@@ -133,6 +132,54 @@ def test_repetition_that_was_asked_for_is_no_loop():
 )
 def test_strong_reasons_of_truncation(response, columns, expected):
     assert reason(Truncated(), "Go on.", response, **columns) == expected
+
+
+CHAT = (
+    "he is kind! he cooks for the whole floor. and his stories of the sea, which he tells in the evening, are the best "
+)
+
+
+@pytest.mark.parametrize(
+    "response",
+    [
+        PROSE + "Therefore, the correct answer is option A",
+        PROSE + "Both must be true, so what stands between them is AND",
+        CHAT + "i am someone that he can be proud of",
+        CHAT + "the whole house is what his wit is made of",
+        CHAT + "it is the place where the old man comes from",
+        CHAT + "so i do go there once in a while",
+        CHAT + "the others behave as if",
+        "Der Weg ist lang. " * 9 + "Morgen fangen wir dann mit dem langen Weg an",
+        "Run it:\n```pip install boats```\nIt may fail (it did for me :( but the second run works",
+        "1. Go:\n   ```bash\n   cd boats\n    ```\n2. Build:\n    ```bash\n    make\n    ```\n3. Done (really",
+    ],
+)
+def test_whole_answers_without_a_full_stop_are_not_dropped(response):
+    assert reason(Truncated(), "Go on.", response) is None
+
+
+def test_the_letter_of_an_option_ends_an_answer():
+    assert reason(PerhapsTruncated(), "Which one?", PROSE + "Therefore, the correct answer is option A") is None
+
+
+@pytest.mark.parametrize(
+    ("response", "expected"),
+    [
+        (
+            "港口结了冰。船停了很久，人们在教堂里补网。天气变暖以后，最先出港的是最老的那条",
+            "perhaps_truncated_no_sentence_end",
+        ),
+        (
+            "港が凍りました。船は何週間も動きません。春になると、一番古い船が、最初に港を出て",
+            "perhaps_truncated_no_sentence_end",
+        ),
+        ("港口结了冰。船停了很久，人们在教堂里补网。天气变暖以后，最先出港的是最老的那条。", None),
+        ("港口结了冰。船停了很久。\n\n此致，\n敬礼\n港口办公室", None),
+        ("白日依山尽，\n黄河入海流。\n欲穷千里目，\n更上一层楼", None),
+    ],
+)
+def test_prose_without_spaces_that_stops(response, expected):
+    assert reason(PerhapsTruncated(), "Go on.", response) == expected
 
 
 @pytest.mark.parametrize(
@@ -286,34 +333,3 @@ def test_an_answer_that_says_the_prompt_again():
 )
 def test_format_that_was_asked_for(prompt, response, expected):
     assert reason(FormatMismatch(), prompt, response) == expected
-
-
-def length_reasons(lengths_by_model):
-    """Responses of that many words, of one to nine letters by turns."""
-    rows = []
-    for model, lengths in lengths_by_model.items():
-        for number, length in enumerate(lengths):
-            text = " ".join("abcdefghi"[: 1 + (number + 4 * place) % 9] for place in range(length))
-            rows.append(row("p", text, identifier=f"{model}-{number}", generator=model))
-    facts = gather_facts(rows, words)
-    found = {each.id: LengthAnomaly().judge(each, facts) for each in rows}
-    return {identifier: why for identifier, why in found.items() if why}
-
-
-def test_stubs_of_one_model_are_flagged():
-    normal = [60 + 7 * n % 240 for n in range(100)]
-    stubs = [17 + n % 7 for n in range(100)]
-    found = length_reasons({"a": normal, "b": normal, "stub": stubs})
-    assert set(found.values()) == {"length_far_below_others"}
-    assert all(identifier.startswith("stub-") for identifier in found)
-    assert len(found) == 75, "those up to the upper quartile"
-
-
-def test_responses_cut_at_one_number_of_tokens_are_flagged():
-    cut = [20 + n for n in range(20)] + [64] * 80
-    found = length_reasons({"cut": cut})
-    assert found == {f"cut-{n}": "length_pinned" for n in range(20, 100)}
-
-
-def test_labels_are_short_and_fine():
-    assert length_reasons({"chat": [100 + n for n in range(80)], "labels": [1 + n % 3 for n in range(80)]}) == {}
