@@ -10,8 +10,9 @@ from sftctl.errors import GateFailed, Interrupted, MissingInput
 from sftctl.eval import answers, benchmark_scores
 from sftctl.eval import held_out as held_out_module
 from sftctl.eval.config import EvalConfig
+from sftctl.eval.next_step import Course
 from sftctl.eval.result import EvalResult
-from sftctl.eval.stage import still_falling_when_trained
+from sftctl.eval.stage import course_of_training
 from sftctl.run_dir import RunDir, write_json
 from sftctl.train.result import Overfitting
 from tests.eval.conftest import run_eval
@@ -136,11 +137,11 @@ def test_a_killed_eval_goes_on_where_it_was(held_out, tmp_path):
     options = _options(held_out, engine={"kind": "hf", "batch_size": 1}, max_new_tokens=60, prompts=20)
     work = partial(run_eval, options, tmp_path / "run")
     progress = tmp_path / "run" / "eval" / "progress"
-    ended = signalled_at(work, "open", progress / "replies.*", signal.SIGTERM, count=6)
+    ended = signalled_at(work, "open", progress / "replies.*", signal.SIGTERM, nth=2)
     assert ended == Interrupted.exit_code
     (journal,) = progress.glob("replies.*")
     kept = journal.read_text(encoding="utf-8")
-    assert 0 < len(kept.splitlines()) < 20
+    assert len(kept.splitlines()) == 4  # four at once are asked and kept
     # A line that a kill has torn is measured again; whole ones are not.
     journal.write_text(kept + '{"key": "torn', encoding="utf-8")
     assert finish(start(work)) == 0
@@ -154,8 +155,12 @@ def test_the_course_of_the_training_says_nothing_of_another_model(tmp_path):
     overfitting = Overfitting(gap=0, gap_slope_per_epoch=0, turned_at_step=None, fall_in_second_half=0.3, sentence="")
     run_dir = RunDir(tmp_path)
     write_json(run_dir.train_result, trained().model_copy(update={"overfitting": overfitting}).model_dump())
-    assert still_falling_when_trained(EvalConfig(), run_dir) is True
-    assert still_falling_when_trained(EvalConfig(tuned="another/model"), run_dir) is None
+    assert course_of_training(EvalConfig(), run_dir) == Course(still_falling=True)
+    assert course_of_training(EvalConfig(tuned="another/model"), run_dir) == Course()
+    plan = trained().plan.model_copy(update={"steps": 6})
+    write_json(run_dir.train_result, trained().model_copy(update={"plan": plan}).model_dump())
+    remedy = "it had 6 optimizer steps; lower train.batch_size, raise train.epochs, or add rows"
+    assert course_of_training(EvalConfig(), run_dir).short == remedy
 
 
 def test_marks_are_the_words_that_differ():

@@ -1,12 +1,16 @@
 """A run in a child process that has imported everything already, so that kills are cheap."""
 
+import itertools
 import os
 import signal
+import sys
 import time
 import traceback
 from collections.abc import Callable
+from fnmatch import fnmatch
 from functools import partial
 from pathlib import Path
+from typing import Literal
 
 
 def start(work: Callable[[], object]) -> int:
@@ -54,8 +58,13 @@ def kill_after(work: Callable[[], object], seconds: float, number: int = signal.
     return finish(pid)
 
 
-def kill_when(work: Callable[[], object], happened: Callable[[], bool], number: int = signal.SIGKILL) -> int:
-    """Run `work` and send it the signal as soon as the parent sees that something happened."""
+def kill_when(
+    work: Callable[[], object],
+    happened: Callable[[], bool],
+    number: int = signal.SIGKILL,
+    then: Callable[[], object] = bool,
+) -> int:
+    """Run `work` and send it the signal once the parent sees that something happened; `then` sets it free to end."""
     pid = start(work)
     while not happened():
         done, status = os.waitpid(pid, os.WNOHANG)
@@ -63,7 +72,25 @@ def kill_when(work: Callable[[], object], happened: Callable[[], bool], number: 
             return os.waitstatus_to_exitcode(status)
         time.sleep(0.001)
     os.kill(pid, number)
+    then()
     return finish(pid)
+
+
+def signalled_at(
+    work: Callable[[], object], event: Literal["open", "os.rename"], path: Path, number: int, nth: int = 1
+) -> int:
+    """Run `work`, which sends itself the signal the n-th time that it opens, or renames to, what this glob matches."""
+    times = itertools.count(1)
+
+    def watch(name: str, arguments: tuple[object, ...]) -> None:
+        if name == event and fnmatch(str(arguments[name == "os.rename"]), str(path)) and next(times) == nth:
+            os.kill(os.getpid(), number)
+
+    def watched() -> None:
+        sys.addaudithook(watch)
+        work()
+
+    return finish(start(watched))
 
 
 def weights(folder: Path) -> dict[str, bytes]:

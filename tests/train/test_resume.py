@@ -12,7 +12,7 @@ import pytest
 from sftctl.errors import ResumeRefused
 from sftctl.train import checkpoints
 from sftctl.train.stage import train
-from tests.train.forked import finish, kill_after, kill_when, start, weights
+from tests.train.forked import finish, kill_after, kill_when, signalled_at, start, weights
 from tests.train.rows import DATA, FULL, LORA, run_with_rows, short
 
 CONFIG = short(
@@ -73,7 +73,7 @@ def test_a_signal_ends_with_75_and_the_same_command_goes_on(undisturbed, number,
         pytest.skip("one signal is enough for the second method")
     run_dir = copy_of(expected, tmp_path / "run")
     work = partial(train, CONFIG, model, DATA, run_dir, 17)
-    assert kill_when(work, (run_dir.checkpoints / "checkpoint-2").exists, number) == 75
+    assert signalled_at(work, "os.rename", run_dir.checkpoints / "checkpoint-2", number) == 75
     assert again(model, run_dir) == 0
     assert_same(run_dir, expected)
 
@@ -163,7 +163,9 @@ def test_steps_of_tokens_go_on_in_the_middle_of_an_epoch_with_the_same_bits(tmp_
     assert finish(start(partial(train, config, FULL, DATA, expected, 17))) == 0
     run_dir = copy_of(expected, tmp_path / "run")
     work = partial(train, config, FULL, DATA, run_dir, 17)
-    assert kill_when(work, (run_dir.checkpoints / "checkpoint-3").exists, signal.SIGKILL) == -signal.SIGKILL
+    ended = signalled_at(work, "os.rename", run_dir.checkpoints / "checkpoint-4", signal.SIGKILL)
+    assert ended == -signal.SIGKILL
+    assert {path.name for path in run_dir.checkpoints.glob("checkpoint-*")} == {"checkpoint-2", "checkpoint-3"}
     assert finish(start(work)) == 0
     assert_same(run_dir, expected)
 
@@ -182,7 +184,7 @@ def test_a_changed_recipe_is_refused_and_named(undisturbed, tmp_path):
 
 
 @pytest.mark.slow
-def test_twenty_kills_at_random_times_end_with_the_same_bits(undisturbed, tmp_path):
+def test_ten_kills_at_random_times_end_with_the_same_bits(undisturbed, tmp_path):
     model, expected = undisturbed
     seconds = json.loads(expected.train_result.read_text())["seconds"]
     rng = random.Random(5)

@@ -1,7 +1,6 @@
 """arena.html in a real headless browser: votes come back as cast, answers stay text, nothing is fetched."""
 
 import json
-import time
 
 import pytest
 
@@ -110,7 +109,7 @@ def test_typing_a_comment_casts_no_vote_and_a_nameless_export_asks_for_the_name(
 
 def test_a_phone_sees_all_buttons_without_scrolling_sideways(opened):
     opened.set_viewport_size({"width": 360, "height": 640})
-    time.sleep(0.05)
+    opened.wait_for_function("window.innerWidth === 360")
     assert opened.evaluate("document.documentElement.scrollWidth") <= 360
     for choice in ("left", "tie", "both_bad", "right"):
         box = opened.locator(f"[data-choice={choice}]").bounding_box()

@@ -40,11 +40,15 @@ class Judge:
     lock: threading.Lock = field(default_factory=threading.Lock)
     url: str = ""
     seconds: float = 0.0
+    released: threading.Event = field(default_factory=threading.Event)
 
 
 @contextmanager
-def serving(answers, *, seconds=0.0):
-    """`answers(question, number)` returns an Answer or the text of one."""
+def serving(answers, *, seconds=0.0, hold_from=None):
+    """`answers(question, number)` returns an Answer or the text of one.
+
+    Requests from number `hold_from` on stay unanswered until the judge is released.
+    """
     judge = Judge(answers, seconds=seconds)
 
     class Handler(BaseHTTPRequestHandler):
@@ -61,6 +65,8 @@ def serving(answers, *, seconds=0.0):
                 judge.busy += 1
                 judge.busiest = max(judge.busiest, judge.busy)
             time.sleep(judge.seconds)
+            if hold_from is not None and number >= hold_from:
+                judge.released.wait(120)
             answer = judge.answers(body, number)
             answer = Answer(answer) if isinstance(answer, str) else answer
             content = answer.body if answer.text is None else _completion(answer)
