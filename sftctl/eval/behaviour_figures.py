@@ -67,7 +67,7 @@ def confident_and_wrong_figure(pairs: Sequence[AnswerPair]) -> BehaviourFigure:
         ]
         return [None if value is None else float(value) for value in judged]
 
-    head = {"id": "confident-and-wrong", "check": "confident_and_wrong", "wanted": False}
+    head = {"id": "confidently wrong figures", "check": "confident_and_wrong", "wanted": False}
     limits = {"max_rate": None, "min_rate": None, "max_delta": None}
     base = scores(lambda pair: pair.base.text if pair.base else None)
     return _figure({**head, **limits}, base, scores(lambda pair: pair.tuned.text) or [], binary=True)

@@ -16,7 +16,7 @@ from sftctl.eval.benchmark_figures import benchmark_gate
 from sftctl.eval.config import EvalConfig
 from sftctl.eval.held_out import domain_figure, general_figure
 from sftctl.eval.measured import Measured
-from sftctl.eval.next_step import Findings, loses_to_reference, next_step
+from sftctl.eval.next_step import Course, Findings, loses_to_reference, next_step
 from sftctl.eval.result import BehaviourFigure, EvalResult, Gate, SideBySide
 from sftctl.eval.story import Changes, story
 
@@ -28,7 +28,7 @@ class _AnswerScores:
 
 
 def conclude(
-    config: EvalConfig, measured: Measured, *, seed: int, seconds: float, still_falling: bool | None = None
+    config: EvalConfig, measured: Measured, *, seed: int, seconds: float, course: Course = Course()
 ) -> EvalResult:
     """Figures to gates, gates to one verdict, and the next step."""
     scores = _scores(config, measured)
@@ -47,7 +47,7 @@ def conclude(
         confident_and_wrong=wrong,
         best_of=measured.best_of,
         not_measured=measured.missing,
-        still_falling=still_falling,
+        course=course,
         loses_to_reference=loses_to_reference(measured.judge),
     )
     return EvalResult(
@@ -132,5 +132,6 @@ def _row(pair: AnswerPair, base_scores: Scores, tuned_scores: Scores) -> SideByS
         tuned_marks=tuned_marks,
         base_scores=base_scores,
         tuned_scores=tuned_scores,
+        base_confident_and_wrong=bool(base and confident_and_wrong(base.text, pair.question.reference)),
         confident_and_wrong=bool(confident_and_wrong(pair.tuned.text, pair.question.reference)),
     )

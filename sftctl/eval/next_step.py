@@ -18,8 +18,19 @@ _CONTENT_CHECKS = frozenset({"numbers_match", "exact_match", "f1", "chrf", "roug
 
 
 @dataclass(frozen=True)
+class Course:
+    """What training itself tells: whether held-out loss was still falling at its end; that it was short, and a remedy.
+
+    None where that is not known, or not so.
+    """
+
+    still_falling: bool | None = None
+    short: str | None = None
+
+
+@dataclass(frozen=True)
 class Findings:
-    """All that the advice is drawn from. `still_falling`: held-out loss, by the end of training."""
+    """All that the advice is drawn from."""
 
     gates: Sequence[Gate]
     losses: Sequence[LossFigure]
@@ -28,7 +39,7 @@ class Findings:
     drift: Sequence[Sign]
     best_of: BestOf | None
     not_measured: Sequence[NotMeasured]
-    still_falling: bool | None = None
+    course: Course = Course()
     loses_to_reference: str | None = None
     confident_and_wrong: BehaviourFigure | None = None
 
@@ -50,6 +61,8 @@ def next_step(findings: Findings) -> NextStep:
     open_gates = [gate for gate in findings.gates if gate.verdict == "inconclusive"]
     if open_gates or not findings.gates:
         evidence = [f"{gate.name}: {gate.message}" for gate in open_gates] or ["no gate was measured"]
+        if findings.course.short and any(gate.section == "held-out" for gate in open_gates):
+            return _step("train_longer", f"Train longer: {findings.course.short}.", evidence)
         advice = "Measure on more items: raise eval.prompts, hold out more rows, or raise a benchmark's items."
         return _step("measure_more", advice, evidence)
     signs = _notable_signs(findings)
@@ -59,13 +72,17 @@ def next_step(findings: Findings) -> NextStep:
 
 
 def _notable_signs(findings: Findings) -> dict[str, str]:
-    """Drift beyond its rule, and wrong figures without a doubt where they became more common beyond chance."""
+    """Drift beyond its rule, and confidently wrong figures where they became more common beyond chance."""
     signs = {sign.name: f"{sign.tuned:.3g} ({sign.meaning})" for sign in findings.drift if sign.notable}
     wrong = findings.confident_and_wrong
     change = wrong.difference if wrong else None
     if wrong and wrong.base and wrong.tuned and change and change.value > 0 and beyond_chance(change):
         before, after = percent(wrong.base.value), percent(wrong.tuned.value)
-        signs[wrong.id] = f"{before} to {after} of {wrong.tuned.rows:,} answers state a wrong figure without a doubt"
+        as_before = round(wrong.tuned.value * wrong.tuned.rows) - wrong.gained
+        signs[wrong.id] = (
+            f"{before} to {after} of {wrong.tuned.rows:,} answers state a wrong figure without a doubt: "
+            f"{wrong.gained} new, {as_before} as before"
+        )
     return signs
 
 
@@ -93,7 +110,9 @@ def _better_answers(findings: Findings, gates: Sequence[Gate]) -> NextStep:
             f"greedy for {percent(best.greedy)}"
         )
     within_reach = best is not None and best.difference.value > BEST_OF_GAP
-    if findings.still_falling:
+    if findings.course.short:
+        return _step("train_longer", f"Train longer: {findings.course.short}.", evidence)
+    if findings.course.still_falling:
         reach = ", and samples find better answers" if within_reach else ""
         advice = f"Train longer (train.epochs, or train.max_steps): held-out loss was still falling{reach}."
         return _step("train_longer", advice, evidence)

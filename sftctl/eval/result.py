@@ -88,6 +88,7 @@ class SideBySide(_Frozen):
     tuned_marks: tuple[Mark, ...] = ()
     base_scores: dict[str, float | None] = {}
     tuned_scores: dict[str, float | None] = {}
+    base_confident_and_wrong: bool = False
     confident_and_wrong: bool = False
 
 

@@ -17,6 +17,7 @@ from sftctl.eval.answers import write_generations
 from sftctl.eval.conclusion import conclude
 from sftctl.eval.config import EvalConfig
 from sftctl.eval.engines.config import HfEngine, VllmEngine
+from sftctl.eval.next_step import Course
 from sftctl.eval.interruption import progress_saved
 from sftctl.eval.on_answers import measure_answers
 from sftctl.eval.on_weights import measure_weights
@@ -52,8 +53,7 @@ def evaluate(
         unreachable = ask_who_is_preferred(booth, measured)
         write_generations(run_dir, measured.pairs)
         seconds = time.monotonic() - started
-        still_falling = still_falling_when_trained(config, run_dir)
-        result = conclude(config, measured, seed=seed, seconds=seconds, still_falling=still_falling)
+        result = conclude(config, measured, seed=seed, seconds=seconds, course=course_of_training(config, run_dir))
         write_json(run_dir.eval_result, result.model_dump(mode="json"))
     _announce(result, () if unreachable else _stopping_gates(result, config))
     if unreachable is not None:
@@ -88,18 +88,19 @@ def _written_by_us(path: str) -> bool:
     return first is not None and {"id", "messages", "source", "role"} <= first.value.keys()
 
 
-def still_falling_when_trained(config: EvalConfig, run_dir: RunDir) -> bool | None:
-    """Whether held-out loss was still falling when training ended.
-
-    None where it is not known, and where another model is judged than the one that was trained here.
-    """
+def course_of_training(config: EvalConfig, run_dir: RunDir) -> Course:
+    """Nothing is known of it where another model is judged than the one that was trained here."""
     if not config.needs_training:
-        return None
+        return Course()
     try:
         trained = TrainResult.model_validate_json(run_dir.train_result.read_bytes())
     except (OSError, ValidationError):
-        return None
-    return None if trained.overfitting is None else trained.overfitting.still_falling
+        return Course()
+    plan = trained.plan
+    return Course(
+        still_falling=None if trained.overfitting is None else trained.overfitting.still_falling,
+        short=f"it had {plan.steps} optimizer steps; {plan.way_to_more_steps}" if plan.few_steps else None,
+    )
 
 
 def _stopping_gates(result: EvalResult, config: EvalConfig) -> list[Gate]:

@@ -1,6 +1,6 @@
 """What the page shows below its first screen: pictures, what training did, the answers."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from sftctl.curate.result import VERDICTS
@@ -22,7 +22,7 @@ class Piece:
 
 @dataclass(frozen=True)
 class AnswerRow:
-    """One prompt with both answers. `miss` says in a word what is wrong with the tuned one."""
+    """One prompt with both answers, and in words what each misses. `worse`: the tuned one misses what the base has."""
 
     source: str
     prompt: str
@@ -30,7 +30,9 @@ class AnswerRow:
     tuned: tuple[Piece, ...]
     reference: str | None
     changed: bool
+    base_miss: str
     miss: str
+    worse: bool
 
 
 @dataclass(frozen=True)
@@ -163,17 +165,16 @@ def _compared(name: str, said: float, happened: float, write: Callable[[float], 
 
 
 def answer_rows(result: EvalResult | None) -> list[AnswerRow]:
-    """Misses first, then what changed, then the rest; the order within each is eval's."""
+    """First what the tuned model alone misses, then its other misses, then what changed; then in eval's order."""
     if result is None:
         return []
     rows = [_answer_row(row, result) for row in result.side_by_side]
-    return sorted(rows, key=lambda row: (not row.miss, not row.changed))
+    return sorted(rows, key=lambda row: (not row.worse, not row.miss, not row.changed))
 
 
 def _answer_row(row: SideBySide, result: EvalResult) -> AnswerRow:
-    unwanted = {item.id: 0.0 if item.wanted else 1.0 for item in result.behaviours}
-    failed = [name for name, bad in unwanted.items() if row.tuned_scores.get(name) == bad]
-    miss = "confident and wrong" if row.confident_and_wrong else ", ".join(failed)
+    base = _misses(result, row.base_scores, confidently_wrong=row.base_confident_and_wrong)
+    tuned = _misses(result, row.tuned_scores, confidently_wrong=row.confident_and_wrong)
     return AnswerRow(
         source=row.source,
         prompt=row.prompt,
@@ -181,8 +182,17 @@ def _answer_row(row: SideBySide, result: EvalResult) -> AnswerRow:
         tuned=_pieces(row.tuned, row.tuned_marks),
         reference=row.reference,
         changed=row.base != row.tuned,
-        miss=miss,
+        base_miss=", ".join(base),
+        miss=", ".join(tuned),
+        worse=row.base is not None and not set(tuned) <= set(base),
     )
+
+
+def _misses(result: EvalResult, scores: Mapping[str, float | None], *, confidently_wrong: bool) -> list[str]:
+    """Behaviours whose score is the unwanted one."""
+    unwanted = {item.id: 0.0 if item.wanted else 1.0 for item in result.behaviours}
+    failed = [name for name, bad in unwanted.items() if scores.get(name) == bad]
+    return [*failed, *(["confidently wrong"] if confidently_wrong else [])]
 
 
 def _pieces(text: str, marks: Sequence[Mark]) -> tuple[Piece, ...]:

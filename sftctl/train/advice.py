@@ -125,15 +125,12 @@ def _nothing_watched(now: Situation) -> Advice | None:
 
 
 def _few_steps(now: Situation) -> Advice | None:
-    if now.plan.steps >= 20:
+    if not now.plan.few_steps:
         return None
-    key = "batch_size" if now.plan.batch_tokens is None else "batch_tokens"
     return Advice(
         what=f"{now.plan.steps} optimizer steps in all",
         why="a warm-up and a decay need some tens of steps",
-        change="raise train.max_steps"
-        if now.plan.ended_by_max_steps
-        else f"lower train.{key}, raise train.epochs, or add rows",
+        change=now.plan.way_to_more_steps,
     )
 
 

@@ -65,6 +65,19 @@ class Plan(_Record):
         return self.steps == self.max_steps
 
     @property
+    def few_steps(self) -> bool:
+        """Whether a warm-up and a decay have hardly any room."""
+        return self.steps < 20
+
+    @property
+    def way_to_more_steps(self) -> str:
+        """What to change in the recipe."""
+        if self.ended_by_max_steps:
+            return "raise train.max_steps"
+        batch = "batch_size" if self.batch_tokens is None else "batch_tokens"
+        return f"lower train.{batch}, raise train.epochs, or add rows"
+
+    @property
     def tokens_per_step(self) -> float:
         """On average, on all devices."""
         return self.total_tokens / self.steps_per_epoch

@@ -2,7 +2,7 @@
 
 import pytest
 
-from sftctl.eval.next_step import Findings, next_step
+from sftctl.eval.next_step import Course, Findings, next_step
 from sftctl.eval.result import BehaviourFigure, BestOf, Bounds, Difference, Gate, LossFigure, NotMeasured, Rate
 
 
@@ -41,6 +41,7 @@ def _loss(kind, group, tuned):
 
 WRONG_FIGURES = _gate("behaviour", "fail", "figures")
 WRONG_STYLE = _gate("behaviour", "fail", "no-apology")
+SHORT = Course(still_falling=True, short="it had 6 optimizer steps; raise train.max_steps")
 NOT_RUN = NotMeasured(name="mmlu", reason="empty", asked=True)
 BEHAVIOURS = (_behaviour("figures", "numbers_match"), _behaviour("no-apology", "preset"))
 
@@ -55,9 +56,13 @@ BEHAVIOURS = (_behaviour("figures", "numbers_match"), _behaviour("no-apology", "
         ([_gate("benchmark", "investigate")], {}, "reduce_forgetting"),
         ([_gate("general", "fail"), WRONG_FIGURES], {}, "reduce_forgetting"),
         ([WRONG_FIGURES], {"best_of": _best_of(0.2)}, "preference_tuning"),
-        ([WRONG_FIGURES], {"best_of": _best_of(0.2), "still_falling": True}, "train_longer"),
-        ([WRONG_STYLE], {"still_falling": True}, "train_longer"),
-        ([WRONG_STYLE], {"still_falling": False}, "more_or_better_data"),
+        ([WRONG_FIGURES], {"best_of": _best_of(0.2), "course": Course(still_falling=True)}, "train_longer"),
+        ([WRONG_STYLE], {"course": Course(still_falling=True)}, "train_longer"),
+        ([WRONG_STYLE], {"course": Course(still_falling=False)}, "more_or_better_data"),
+        ([WRONG_STYLE], {"course": SHORT}, "train_longer"),
+        ([_gate("held-out", "inconclusive")], {"course": SHORT}, "train_longer"),
+        ([_gate("behaviour", "inconclusive")], {"course": SHORT}, "measure_more"),
+        ([_gate("held-out", "pass")], {"course": SHORT}, "good_enough"),
         ([WRONG_FIGURES], {"best_of": _best_of(0.02)}, "more_or_better_data"),
         ([WRONG_STYLE], {"best_of": _best_of(0.2)}, "more_or_better_data"),
         ([_gate("judge", "pass")], {"loses_to_reference": "loses 70 %", "best_of": _best_of(0.2)}, "preference_tuning"),
@@ -86,7 +91,16 @@ def test_wrong_figures_said_with_confidence_are_read_first_though_every_gate_pas
         for name, value in (("base", 0.024), ("tuned", 0.071))
     }
     change = Difference(value=0.047, standard_error=0.016, interval=Bounds(low=0.019, high=0.084), p=0.003, items=202)
-    wrong = _behaviour("confident-and-wrong", "confident_and_wrong").model_copy(update={**rates, "difference": change})
+    wrong = _behaviour("confidently wrong figures", "confident_and_wrong")
+    wrong = wrong.model_copy(update={**rates, "difference": change, "lost": 1, "gained": 10})
     step = next_step(_findings([_gate("held-out", "pass")], confident_and_wrong=wrong))
-    assert step.advice == "Good enough by every gate; first read the answers for confident-and-wrong."
-    assert step.evidence == ("confident-and-wrong: 2.4 % to 7.1 % of 202 answers state a wrong figure without a doubt",)
+    assert step.advice == "Good enough by every gate; first read the answers for confidently wrong figures."
+    assert step.evidence == (
+        "confidently wrong figures: 2.4 % to 7.1 % of 202 answers state a wrong figure without a doubt: "
+        "10 new, 4 as before",
+    )
+
+
+def test_a_short_training_is_told_with_its_remedy_where_the_answers_are_bad():
+    step = next_step(_findings([WRONG_STYLE], behaviours=BEHAVIOURS, course=SHORT))
+    assert step.advice == "Train longer: it had 6 optimizer steps; raise train.max_steps."

@@ -104,7 +104,7 @@ def test_in_a_browser_the_page_filters_answers_and_runs_no_foreign_script(report
         page.goto(report.as_uri())
         assert page.title() == "made: pass"
         assert page.locator("article:visible").count() == 2
-        assert page.locator("article").first.locator(".badge").inner_text() == "confident and wrong"
+        assert page.locator("article").first.locator(".badge").inner_text() == "confidently wrong"
 
         page.fill("#search", "fee 47")
         assert page.locator("#shown").inner_text() == "1 of 2"

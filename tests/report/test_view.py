@@ -2,7 +2,7 @@
 
 import pytest
 
-from sftctl.report.view import behaviour_legend, loss_rows
+from sftctl.report.view import answer_rows, behaviour_legend, loss_rows
 from tests.report.made_run import difference, evaluated
 
 
@@ -43,3 +43,19 @@ def test_groups_that_hold_the_same_rows_share_a_line_of_the_losses():
 def test_the_legend_names_the_colours_that_the_plot_has(low, high, legend):
     changed = evaluated().behaviours[0].model_copy(update={"difference": difference((low + high) / 2, low, high, 200)})
     assert behaviour_legend(evaluated().model_copy(update={"behaviours": (changed,)})) == legend
+
+
+def test_answers_that_the_tuned_model_alone_misses_come_first():
+    row = evaluated().side_by_side[0]
+    missed, held = {"no-apology": 1.0}, {"no-apology": 0.0}
+    rows = [
+        row.model_copy(update={"prompt": "held", "base_scores": missed, "tuned_scores": held}),
+        row.model_copy(update={"prompt": "both", "base_scores": missed, "tuned_scores": missed}),
+        row.model_copy(update={"prompt": "new", "base_scores": missed, "confident_and_wrong": True}),
+    ]
+    told = answer_rows(evaluated().model_copy(update={"side_by_side": tuple(rows)}))
+    assert [(each.prompt, each.base_miss, each.miss) for each in told] == [
+        ("new", "no-apology", "confidently wrong"),
+        ("both", "no-apology", "no-apology"),
+        ("held", "no-apology", ""),
+    ]
