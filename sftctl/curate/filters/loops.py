@@ -20,8 +20,22 @@ _LETTER = Pattern(r"[^\W\d_]")
 _FIRST_TAG = Pattern(r"<([A-Za-z][\w:-]*)[ >]")
 _RULING = Pattern(r"[\s\-_=.|+:]*")
 _REPETITION_ASKED = Pattern(
-    r"\brepeat (?:it|this|that|the|each|every|after|\d+)\b|\b\d+ times\b|\bchant\b|\bmantra\b", re.IGNORECASE
+    r"\brepeat (?:it|this|that|the|each|every|after|\d+)\b|\bchant\b|\bmantra\b|\bover and over\b"
+    r"|\b(?:\d+|ten|twenty|thirty|forty|fifty|sixty|hundred|thousand) times\b|\bidentical\b|\bthe same\b"
+    r"|\b\d+ (?:copies|zeros|repeats|repetitions)\b"
+    r"|\bwiederhol|\brépét|\brépète|\brepit[ae]|\bripeti|повтори|重复|重複|繰り返|반복|[0-9百千十] ?(?:次|遍|回)",
+    re.IGNORECASE,
 )
+_VERSE_ASKED = Pattern(
+    r"\b(?:song|sing|lyrics?|chorus|refrain|rhymes?|shanty|lullaby|anthem|hymn|rap|jingle|poem|lied|gedicht|chanson"
+    r"|poème|canción|canzone|poema|poesia)\b|песн|стих|歌|诗|詩|노래",
+    re.IGNORECASE,
+)
+_MARKUP = Pattern(r"[<>{}\[\];=|]")
+_CLOSERS = (">", "}", "]", "};", ");", "```")
+
+_VERSE, _INSIDE, _COUNTING = 4, 4, 6
+"""How much longer a repeated stretch must be: a refrain, inside a text, and where its numbers change."""
 
 _COUNTED = 10
 """Different numbers in the last lines, list numbers aside, that make them a listing."""
@@ -56,25 +70,28 @@ class Loops(Rule):
         for text in responses(conversation):
             if len(text) < self.min_characters:
                 continue
-            reason = self._reason(text)
-            if reason is not None and not _REPETITION_ASKED.search(conversation.prompt):
+            reason = self._reason(text, 1)
+            if reason is None or _REPETITION_ASKED.search(conversation.prompt):
+                continue
+            verse = _VERSE_ASKED.search(conversation.prompt) and _ends_with_a_known_line(text.rstrip())
+            if not verse or self._reason(text, _VERSE) is not None:
                 return reason
         return None
 
-    def _reason(self, text: str) -> str | None:
+    def _reason(self, text: str, strictness: int) -> str | None:
         tail = text[-_TAIL_CHARACTERS:].rstrip()
         if _recurs(tail, len(tail), self.min_repeats):
             unnumbered = _LIST_NUMBER.sub("", tail)
-            if self._loops(unnumbered, len(unnumbered), 1):
+            if self._loops(unnumbered, len(unnumbered), strictness):
                 return "loop_at_end"
             # Numbers that change from one repeat to the next are often the content: a table, a scale, addresses.
             # Such a list ends where it means to; a model that counts for ever is cut off.
             counted = _NUMBER.sub("0", unnumbered)
-            if not _ends_neatly(counted) and self._loops(counted, len(counted), 6):
+            if not _ends_neatly(counted) and self._loops(counted, len(counted), _COUNTING):
                 return "loop_at_end"
         for share in _INNER_ANCHORS:
             anchor = int(share * len(tail))
-            if _recurs(tail, anchor, self.min_repeats) and self._loops(tail, anchor, 4):
+            if _recurs(tail, anchor, self.min_repeats) and self._loops(tail, anchor, _INSIDE):
                 return "loop_inside"
         return "loop_by_zlib" if self._says_nothing_new(text) else None
 
@@ -89,7 +106,9 @@ class Loops(Rule):
         if covered < self.min_characters * strictness or covered < self.min_repeats * min(strictness, 2) * period:
             return False
         unit = text[before:start]
-        if len(_LETTER.findall(unit)) >= period / 3:
+        if _MARKUP.search(unit) and end < len(text) and text.endswith(_CLOSERS):
+            return False  # The cells of a board, and then what closes the board.
+        if len(_LETTER.findall(unit)) >= period / 3 and not ("|" in unit and text[end - 1] == "|"):
             return True
         if strictness > 1 and "0" in unit:
             return False
@@ -102,7 +121,7 @@ class Loops(Rule):
         data = text.encode("utf-8", "surrogatepass")
         if len(zlib.compress(data, 1)) >= self.max_zlib_ratio * len(data):
             return False
-        if _counts_up(text) or _is_whole_document(text):
+        if _counts_up(text) or _is_whole_document(text) or text.rstrip().endswith(_CLOSERS):
             return False
         # Padding of tables shrinks to nothing and says nothing about the words.
         data = _SPACES.sub(b" ", data)
@@ -120,11 +139,11 @@ def _ends_with_a_known_line(counted: str) -> bool:
 
 
 def _counts_up(text: str) -> bool:
-    """A listing whose lines differ in their numbers only, and that ends with a whole line: test data, addresses."""
+    """Lines that differ in their numbers only, and that end whole: test data, addresses, bottles on a wall."""
     tail = text[-2_000:].rstrip()
-    if not _ends_with_a_known_line(_NUMBER.sub("0", tail)):
-        return False
     numbers = set(_NUMBER.findall(_LIST_NUMBER.sub("", tail)))
+    if not _ends_with_a_known_line(_NUMBER.sub("0", tail)):
+        return len(numbers) >= _COUNTED and tail[-1] in ".!?"
     return len(numbers) >= _COUNTED or not _ends_with_a_known_line(tail)
 
 

@@ -1,7 +1,5 @@
 """What each filter says about rows like those it was made for, and about their innocent neighbours."""
 
-import json
-
 import pytest
 
 from sftctl.curate.facts import gather_facts
@@ -9,7 +7,6 @@ from sftctl.curate.filters.empty import EmptyResponse
 from sftctl.curate.filters.format_mismatch import FormatMismatch
 from sftctl.curate.filters.language import OtherLanguage
 from sftctl.curate.filters.length import ResponseLength
-from sftctl.curate.filters.loops import Loops
 from sftctl.curate.filters.prompt_echo import PromptEcho
 from sftctl.curate.filters.refusal import Refusal
 from sftctl.curate.filters.role_leftovers import RoleLeftovers
@@ -68,53 +65,6 @@ def test_tokens_are_counted_only_where_a_rule_needs_them_and_once_for_an_origin(
     assert counted == []
     assert [ResponseLength(max_tokens=3).judge(each, facts) for each in rows] == [None, "response_too_long"] * 2
     assert counted == [["word " * 3, "word " * 4]] * 2
-
-
-@pytest.mark.parametrize(
-    ("response", "expected"),
-    [
-        ("Here are some. " + "inventive, " * 60, "loop_at_end"),
-        ("Names:\n" + "".join(f"{n}. Apple Pie and Cream\n" for n in range(1, 30)), "loop_at_end"),
-        (PROSE + "GATC" * 200, "loop_at_end"),
-        (PROSE + "I know, " * 80 + "and that is all I can say. " + PROSE, "loop_inside"),
-        (PROSE * 3, None),
-        ("".join(f"| {n} | {n * n} |\n" for n in range(60)), None),
-        ("-" * 900, None),
-        (PROSE + "\n".join(f"https://example.org/item/{n}" for n in range(9)), None),
-        ("La la la la", None),
-    ],
-)
-def test_loops(response, expected):
-    assert reason(Loops(), "Tell me.", response) == expected
-
-
-LISTINGS = {
-    "inserts": "\n".join(f"INSERT INTO users VALUES ({n}, 'user{n}', 'user{n}@x.org');" for n in range(200)),
-    "addresses": "\n".join(f"https://example.org/item/{n}" for n in range(100)),
-    "sums": "\n".join(f"7 x {n} = {7 * n}" for n in range(1, 121)),
-    "numbers": ", ".join(str(n) for n in range(2, 3000, 2)),
-    "tests": "\n\n".join(f"def test_add_{n}():\n    assert add({n}, 1) == {n + 1}" for n in range(30)),
-    "table": "\n".join(f"| {n} | {n * n} | {n**3} |" for n in range(150)),
-    "hosts": "\n".join(f"- name: host{n}\n  state: present\n  become: true" for n in range(40)),
-    "json": json.dumps([{"id": n, "ok": True, "tags": []} for n in range(60)], indent=1),
-    "markup": "<svg>" + "".join(f'<rect x="{n}0" y="0" width="9"/>' for n in range(60)) + "</svg>",
-}
-
-
-@pytest.mark.parametrize("name", LISTINGS)
-def test_listings_that_count_are_no_loops(name):
-    assert reason(Loops(), "Make test data.", LISTINGS[name]) is None
-
-
-def test_a_listing_that_counts_until_it_is_cut_off_is_a_loop():
-    turns = "\n".join(f"{n}. Turn left onto Elm Street\n{n + 1}. Turn right onto Oak Street" for n in range(1, 99, 2))
-    assert reason(Loops(), "How do I get there?", turns + "\n99. Turn le") == "loop_at_end"
-
-
-def test_repetition_that_was_asked_for_is_no_loop():
-    text = "I must not talk. " * 50
-    assert reason(Loops(), "Write: I must not talk, 50 times", text) is None
-    assert reason(Loops(), "Write a poem.", text) == "loop_at_end"
 
 
 @pytest.mark.parametrize(
