@@ -1,19 +1,20 @@
 """The commands: a recipe in, a stage run, a result and an exit code out."""
 
-import errno
 import gc
 import json
 import os
 import sys
 import traceback
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Protocol, runtime_checkable
 
 import typer
 
 from sftctl import console, standard_streams
-from sftctl.errors import ExitCode, Interrupted, OutOfMemory, SftctlError, StorageFailed
+from sftctl.errors import ExitCode, StorageFailed, told
 
 if TYPE_CHECKING:
     from sftctl.manifest import Stage
@@ -258,18 +259,21 @@ def _execute(stages: "Sequence[Stage]", recipe: str, overrides: list[str] | None
         "quiet" if options.quiet or not main_process else "verbose" if options.verbose else "normal"
     )
     console.configure(verbosity, color=options.color)
+    if not main_process:
+        options = replace(options, junit=None)
 
     def work() -> ExitCode:
         from sftctl.recipe import load_recipe
+        from sftctl.session import open_session
 
-        loaded = load_recipe(recipe, overrides or ())
+        with _refusals_in(options.junit, stages):
+            session = open_session(load_recipe(recipe, overrides or ()), options)
         gc.enable()
         from sftctl.library_messages import send_to_the_log
         from sftctl.pipeline import run_stages
-        from sftctl.session import open_session
 
         send_to_the_log()
-        ending = run_stages(open_session(loaded, options), stages)
+        ending = run_stages(session, stages)
         if main_process and options.as_json:
             _print(json.dumps(ending.document, indent=2, ensure_ascii=False))
         elif main_process and ending.printed is not None:
@@ -279,48 +283,39 @@ def _execute(stages: "Sequence[Stage]", recipe: str, overrides: list[str] | None
     raise typer.Exit(_guarded(work, as_json=options.as_json))
 
 
+def _refusals_in(junit: Path | None, stages: "Sequence[Stage]") -> AbstractContextManager[None]:
+    """An earlier file of `--junit` is replaced before the recipe is read, and again where that fails."""
+    if junit is None:
+        return nullcontext()
+    from sftctl.report.junit import begin, refusals_in
+
+    begin(junit, stages)
+    return refusals_in(junit, stages)
+
+
 def _guarded(work: Callable[[], ExitCode], *, as_json: bool = False) -> ExitCode:
     """The exit code of `work`, whatever it raises; what the user can fix is said without a traceback."""
     try:
         return work()
-    except SftctlError as error:
-        message = str(error)
-        code, kind = error.exit_code, type(error).__name__
-    except KeyboardInterrupt:
-        message = "interrupted; this command saved nothing more. Run it again."
-        code, kind = ExitCode.KILLED_BY_SIGINT, Interrupted.__name__
-    except MemoryError:
-        message = "out of memory. Free memory, give the process more, or use fewer rows or a smaller model."
-        code, kind = ExitCode.OUT_OF_MEMORY, OutOfMemory.__name__
-    except OSError as error:
-        if error.errno not in _DISK_ERRORS:
-            return _bug(error, as_json=as_json)
-        message = f"{error.filename or 'writing'}: {error.strerror}. Free space or mend the disk, then run it again."
-        code, kind = ExitCode.STORAGE, type(error).__name__
-    except Exception as error:  # noqa: BLE001 - the last stop before the shell: whatever comes here is a bug
-        return _bug(error, as_json=as_json)
+    except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - the last stop before the shell
+        ending = told(error)
+        code, message = ending.exit_code, ending.message
+        if code == ExitCode.BUG:
+            message += f" {_kept_traceback(error)}"
     console.error(message)
     if as_json:
-        _print_error(kind, code, message)
+        _print_error(ending.kind, code, message)
     elif code == ExitCode.STORAGE:
         _let_go_of_standard_output()
     return code
 
 
-_DISK_ERRORS = {errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS}
-
-
-def _bug(error: BaseException, *, as_json: bool) -> ExitCode:
+def _kept_traceback(error: BaseException) -> str:
     """Keep the traceback in the run's log, or show it where there is no log yet."""
     trace = "".join(traceback.format_exception(error))
-    log = console.log_file()
-    where = f"The traceback is in {log}." if log else f"\n{trace}"
-    message = f"a bug in sftctl, please report it: {type(error).__name__}: {error}. {where}"
     console.log_only(trace)
-    console.error(message)
-    if as_json:
-        _print_error(type(error).__name__, ExitCode.BUG, message)
-    return ExitCode.BUG
+    log = console.log_file()
+    return f"The traceback is in {log}." if log else f"\n{trace}"
 
 
 def _print(text: str) -> None:

@@ -20,7 +20,9 @@ SftctlError
 Anything else that is raised is a bug in sftctl: exit 3, its traceback in the log.
 """
 
+import errno
 from collections.abc import Mapping
+from dataclasses import dataclass
 from enum import IntEnum
 from typing import ClassVar
 
@@ -63,6 +65,11 @@ class UsageError(SftctlError):
 
 class RecipeError(UsageError):
     """The recipe is not valid; the message lists every problem at once."""
+
+    def __init__(self, message: str, problems: tuple[str, ...] = ()) -> None:
+        """`problems`: each of them alone, where there can be several."""
+        super().__init__(message)
+        self.problems = problems or (message,)
 
 
 class MissingInput(UsageError):
@@ -135,3 +142,32 @@ class Interrupted(SftctlError):
         """`stage_done`: the signal came so late that its stage was finished first; only what follows is left."""
         super().__init__(message)
         self.stage_done = stage_done
+
+
+@dataclass(frozen=True)
+class Told:
+    """An error as the shell, the JSON document, the manifest and a JUnit file tell it."""
+
+    exit_code: ExitCode
+    kind: str
+    message: str
+
+
+_DISK_ERRORS = {errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS}
+
+
+def told(error: BaseException) -> Told:
+    """What the user hears of an error of any kind; where its traceback is, is left to say by who keeps it."""
+    kind = type(error).__name__
+    if isinstance(error, SftctlError):
+        return Told(error.exit_code, kind, str(error))
+    if isinstance(error, KeyboardInterrupt):
+        message = "interrupted; this command saved nothing more. Run it again."
+        return Told(ExitCode.KILLED_BY_SIGINT, Interrupted.__name__, message)
+    if isinstance(error, MemoryError):
+        message = "out of memory. Free memory, give the process more, or use fewer rows or a smaller model."
+        return Told(ExitCode.OUT_OF_MEMORY, OutOfMemory.__name__, message)
+    if isinstance(error, OSError) and error.errno in _DISK_ERRORS:
+        message = f"{error.filename or 'writing'}: {error.strerror}. Free space or mend the disk, then run it again."
+        return Told(ExitCode.STORAGE, kind, message)
+    return Told(ExitCode.BUG, kind, f"a bug in sftctl, please report it: {kind}: {error}".rstrip(": ") + ".")

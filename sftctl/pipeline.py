@@ -4,7 +4,7 @@ import json
 import os
 import time
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import nullcontext, suppress
+from contextlib import AbstractContextManager, ExitStack, nullcontext, suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -37,32 +37,32 @@ def run_stages(session: Session, stages: Sequence[Stage]) -> Ending:
 
     Raises UsageError under a launcher where the command runs in one process, MissingInput, and what stages raise.
     """
-    _refuse_launcher(stages)
-    require_files(session.loaded, stages, session.run_dir.root)
-    if session.options.dry_run:
-        return _dry_run(session, stages)
     main_process = os.environ.get("RANK", "0") == "0"
-    with locked(session.run_dir, " ".join(stages)) if main_process else nullcontext():
-        if main_process:
-            console.log_to(session.run_dir.log)
+    with ExitStack() as held:
+        with _refusals_in_junit(session, stages):
+            _refuse_launcher(stages)
+            require_files(session.loaded, stages, session.run_dir.root)
+            if session.options.dry_run:
+                return _dry_run(session, stages)
+            if main_process:
+                held.enter_context(locked(session.run_dir, " ".join(stages)))
+                console.log_to(session.run_dir.log)
         documents: dict[Stage, Any] = {}
         for stage in stages:
             try:
                 ending = _run_or_skip(session, stage, main_process=main_process)
             except BaseException as error:  # Ctrl-C and a bug fail the job, too
-                if main_process:
-                    with suppress(StorageFailed):
-                        _write_junit(session, [*documents, stage], error)
+                with suppress(StorageFailed):
+                    _write_junit(session, [*documents, stage], error)
                 raise
             if not ending.exit_code and stage == stages[-1]:
                 console.say(_next_step(session, stage))
             documents[stage] = ending.document
             if ending.exit_code:
                 break
-        if main_process:
-            _write_junit(session, list(documents), ending.failure)
-            if len(stages) > 1:
-                console.say(f"in all: {_cost_in_short(session)}")
+        _write_junit(session, list(documents), ending.failure)
+        if main_process and len(stages) > 1:
+            console.say(f"in all: {_cost_in_short(session)}")
     document = ending.document if len(stages) == 1 else {"stages": documents, "report": str(session.run_dir.report)}
     printed = ending.printed if len(stages) == 1 else str(session.run_dir.report)
     return Ending(ending.exit_code, printed, document)
@@ -286,6 +286,14 @@ def _cost_in_short(session: Session) -> str:
     return cost_in_short(read_results(session.run_dir))
 
 
+def _refusals_in_junit(session: Session, stages: Sequence[Stage]) -> AbstractContextManager[None]:
+    if session.options.junit is None:
+        return nullcontext()
+    from sftctl.report.junit import refusals_in
+
+    return refusals_in(session.options.junit, stages)
+
+
 def _write_junit(session: Session, stages: Sequence[Stage], error: BaseException | None) -> None:
     """What the stages of this command checked, and how the last one failed, in the file that was asked for."""
     if session.options.junit is None:
@@ -299,6 +307,7 @@ def _dry_run(session: Session, stages: Sequence[Stage]) -> Ending:
     """Say what each stage would do now, with advice; write nothing."""
     document: dict[str, Any] = {"run_dir": str(session.run_dir.root), "stages": {}}
     runs_before: list[Stage] = []
+    would: dict[str, str] = {}
     for stage in stages:
         inputs = inputs_of(session.recipe, session.run_dir, stage)
         state = state_of(session.run_dir, stage, inputs)
@@ -306,7 +315,8 @@ def _dry_run(session: Session, stages: Sequence[Stage]) -> Ending:
         skipped = _unchanged(session, state, inputs) and not because
         reason = state.reason or (f"{because[0]} runs again" if because else "asked for anew")
         why = state.state if state.state == "not begun" else reason
-        console.say(f"{stage}: would " + ("skip: done and unchanged" if skipped else f"run ({why})"))
+        would[stage] = "would " + ("skip: done and unchanged" if skipped else f"run ({why})")
+        console.say(f"{stage}: {would[stage]}")
         document["stages"][stage] = {"would": "skip" if skipped else "run", "reason": "" if skipped else why}
         runs_before += [] if skipped else [stage]
     if "train" in stages or "smoke-test" in stages:
@@ -321,4 +331,8 @@ def _dry_run(session: Session, stages: Sequence[Stage]) -> Ending:
             document["plan"] = planned.model_dump(mode="json")
         except MissingInput as missing:
             console.say(f"no plan of the training yet: {missing}")
+    if session.options.junit is not None:
+        from sftctl.report.junit import write_dry_run
+
+        write_dry_run(session.options.junit, would)
     return Ending(ExitCode.OK, None, document)

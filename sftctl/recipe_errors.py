@@ -59,7 +59,8 @@ def recipe_error(problems: Iterable[Problem]) -> RecipeError:
     """One error that holds every problem, in the order of the file."""
     ordered = sorted(problems, key=lambda problem: (problem.source.name, problem.position or Position(0, 0)))
     count = "1 problem" if len(ordered) == 1 else f"{len(ordered)} problems"
-    return RecipeError("\n".join([f"the recipe has {count}", *(problem.describe() for problem in ordered)]))
+    told = tuple(problem.describe() for problem in ordered)
+    return RecipeError("\n".join([f"the recipe has {count}", *told]), told)
 
 
 def nearest(word: str, valid: Sequence[str], *, min_similarity: float = 0.6) -> str | None:

@@ -1,12 +1,15 @@
 """Checks and gates as JUnit XML, as CI systems read it."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from pathlib import Path
 from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
-from sftctl.errors import GateFailed, SftctlError
+from sftctl.errors import GateFailed, RecipeError, StorageFailed, told
 from sftctl.eval.result import EvalResult
+from sftctl.run_dir import write_text
 from sftctl.smoke_test.result import SmokeTestResult
 
 _NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
@@ -46,21 +49,51 @@ def eval_cases(result: EvalResult, fail_on: Iterable[str] = ()) -> list[Case]:
     return cases + [Case(item.name, item.reason, skipped=item.reason) for item in result.not_measured]
 
 
-def failed_stage(stage: str, error: BaseException) -> Case:
-    """A stage without checks that failed, or one that ended before any: an `error` unless a gate failed."""
-    if isinstance(error, GateFailed):
-        return Case(stage, "", failure=str(error))
-    told = str(error) if isinstance(error, SftctlError) else f"{type(error).__name__}: {error}".removesuffix(": ")
-    return Case(stage, "", error=told)
-
-
 @dataclass(frozen=True)
 class Suite:
-    """One stage's cases, and the seconds that it took."""
+    """One stage's cases, and the seconds that it took; or what a command ended with before any stage."""
 
     stage: str
     cases: list[Case]
-    seconds: float
+    seconds: float = 0.0
+
+
+def suite_of_error(name: str, error: BaseException) -> Suite:
+    """A stage without checks that failed, or what ended before any: errors unless a gate failed."""
+    if isinstance(error, GateFailed):
+        return Suite(name, [Case(name, "", failure=str(error))])
+    if isinstance(error, RecipeError):
+        return Suite(name, [Case(problem.partition("\n")[0], "", error=problem) for problem in error.problems])
+    return Suite(name, [Case(name, "", error=told(error).message)])
+
+
+def begin(path: Path, stages: Sequence[str]) -> None:
+    """Replace the file of an earlier command, which would outlive this one if it were killed. Raises StorageFailed."""
+    if path.is_fifo() or path.is_char_device():  # what is written there stays
+        return
+    name = _command(stages)
+    write_text(path, junit([Suite(name, [Case(name, "", error="began and did not end: it runs, or was killed")])]))
+
+
+@contextmanager
+def refusals_in(path: Path, stages: Sequence[str]) -> Iterator[None]:
+    """Write what a command ends with before its first stage."""
+    try:
+        yield
+    except BaseException as error:
+        with suppress(StorageFailed):
+            write_text(path, junit([suite_of_error(_command(stages), error)]))
+        raise
+
+
+def write_dry_run(path: Path, would: Mapping[str, str]) -> None:
+    """Each stage is skipped, with what the command would do."""
+    text = junit([Suite(stage, [Case(stage, "", skipped=f"dry run: {what}")]) for stage, what in would.items()])
+    write_text(path, text)
+
+
+def _command(stages: Sequence[str]) -> str:
+    return stages[0] if len(stages) == 1 else "run"
 
 
 def junit(suites: list[Suite]) -> str:

@@ -12,7 +12,7 @@ from sftctl.errors import GateFailed
 from sftctl.manifest import Stage
 from sftctl.report import figures, first_screen, preferred, view
 from sftctl.report.diversity import diversity_rows
-from sftctl.report.junit import Suite, eval_cases, failed_stage, junit, smoke_test_cases
+from sftctl.report.junit import Suite, eval_cases, junit, smoke_test_cases, suite_of_error
 from sftctl.report.markdown import markdown
 from sftctl.report.results import Results, read_results
 from sftctl.run_dir import RunDir, write_text
@@ -41,7 +41,7 @@ def write_junit(run_dir: RunDir, stages: Sequence[Stage], path: Path, error: Bas
     if "eval" in checked and results.eval is not None:
         suites.append(Suite("eval", eval_cases(results.eval), results.eval.seconds))
     if error is not None and stages[-1] not in [suite.stage for suite in suites]:
-        suites.append(Suite(stages[-1], [failed_stage(stages[-1], error)], seconds=0))
+        suites.append(suite_of_error(stages[-1], error))
     write_text(path, junit(suites))
 
 
