@@ -18,9 +18,15 @@ _TEMPLATE_NAMES = ("Instruction", *SPEAKERS)
 _TEMPLATE_HEADING = Pattern(rf"^#{{2,3}} ?(?:{'|'.join(_TEMPLATE_NAMES)}) ?:", re.MULTILINE)
 _ROLE_HEADING = Pattern(rf"^(?:{_ANYBODY}|Question|Q) ?:", re.MULTILINE)
 _USER_TURN = Pattern(
-    # Not a record, whose next two lines are other fields.
-    rf"\n[ \t]*\n ?(?:{_USER}): ?\S"
+    # Not an example that is announced, nor a record: a name and nothing else, or two more fields in the next lines.
+    rf"(?<!:)\n[ \t]*\n ?(?:{_USER}): ?(?=[^\n]*[?.!]|\S+ \S+ \S|[^\n]*\n\s*(?:{_ANYBODY}):)\S"
     rf"(?![^\n]*(?:\n(?!(?:{_ANYBODY}):)[A-Z][\w ]{{0,20}}: ?\S[^\n]*){{2}})"
+)
+_FIRST_SPEAKER = Pattern(rf"\s*(?!(?:{_ANYBODY}|Question|Q|Answer|A):)(\w[\w .]{{0,20}}): ?\S")
+_FENCED = Pattern(r"^[ \t]*```.*?^[ \t]*```", re.MULTILINE | re.DOTALL)
+_TALK = (
+    *("dialog", "conversation", "chat", "script", "role", "interview", "exchange", "phone call", "skit", "scene"),
+    *("few-shot", "few shot"),
 )
 _HEADING_AT_END = Pattern(rf"\n(?:{'|'.join(SPEAKERS)}):\s*\Z|[^\n]{{20,}}\n+(?:{_USER})\s*\Z")
 
@@ -47,18 +53,22 @@ class RoleLeftovers(Rule):
 
 def _template_heading(text: str) -> bool:
     named = "##" in text and any(name in text for name in _TEMPLATE_NAMES)
-    return named and _TEMPLATE_HEADING.search(text) is not None
+    return named and _TEMPLATE_HEADING.search(_FENCED.sub("", text)) is not None
 
 
 def _plays_the_user(text: str) -> bool:
     if any(f"{name}:" in text for name in USER_NAMES) and _USER_TURN.search(text):
-        return True
+        return not _between_others(text)
     end = text[-_END_CHARACTERS:].rstrip()
     return end.endswith(_HEADINGS) and _HEADING_AT_END.search(end) is not None
 
 
+def _between_others(text: str) -> bool:
+    """A dialogue from its first line on, opened by somebody else, who speaks again."""
+    first = _FIRST_SPEAKER.match(text)
+    return first is not None and text.count(f"\n{first[1]}:") >= 1
+
+
 def _dialogue(prompt: str) -> bool:
     """Asks for, or continues, a conversation with named speakers."""
-    return bool(_ROLE_HEADING.search(prompt)) or any(
-        word in prompt.lower() for word in ("dialog", "conversation", "chat", "script", "role", "interview")
-    )
+    return bool(_ROLE_HEADING.search(prompt)) or any(word in prompt.lower() for word in _TALK)
