@@ -6,7 +6,7 @@ SftctlError
     RecipeError           2   one or more problems in the recipe, each with file:line:column
     MissingInput          2   a stage's input is missing or stale; names the command to run
     ResumeRefused         2   data or recipe changed since the checkpoint was written
-    MisreadSource         2   a column or a format of a source that its rows do not have
+    MisreadSource         2   a column or a format of a source that its rows do not have, or no known one
     UntrainedWeights      2   weights that the recipe means to train get no gradient
   DataUnusable            4   rows that cannot be read or trained on
     TooManyDropped        4   more of them than data.max_dropped_fraction allows
@@ -81,12 +81,16 @@ class ResumeRefused(UsageError):
 
 
 class MisreadSource(UsageError):
-    """What the recipe says of a source does not fit its rows; each problem has the key inside the source."""
+    """What the recipe says of a source does not fit its rows; each problem has the key inside the source.
 
-    def __init__(self, source: str, problems: Mapping[tuple[str, ...], str]) -> None:
+    `fact`: what was found, for a file beside whose path nothing can be written.
+    """
+
+    def __init__(self, source: str, problems: Mapping[tuple[str, ...], str], fact: str = "") -> None:
         super().__init__("\n".join(f"source {source}, {'.'.join(key)}: {text}" for key, text in problems.items()))
         self.source = source
         self.problems = problems
+        self.fact = fact
 
 
 class UntrainedWeights(UsageError):

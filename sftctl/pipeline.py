@@ -5,7 +5,7 @@ import os
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, nullcontext, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from sftctl import console
@@ -15,6 +15,7 @@ from sftctl.model.use import how_to_use
 from sftctl.quick_imports import quick_imports
 from sftctl.recipe import resolved_yaml
 from sftctl.recipe_files import misread_sources_located, require_files
+from sftctl.recipe_rows import look_at_sources, refuse_unusable_rows, tell
 from sftctl.run_dir import locked, write_text
 from sftctl.session import Session
 from sftctl.stage_inputs import STANDARD_INPUT, inputs_of, with_builtin_paths
@@ -42,6 +43,7 @@ def run_stages(session: Session, stages: Sequence[Stage]) -> Ending:
         with _refusals_in_junit(session, stages):
             _refuse_launcher(stages)
             require_files(session.loaded, stages, session.run_dir.root)
+    session = replace(session, first_look=look_at_sources(session.loaded, stages))
             if session.options.dry_run:
                 return _dry_run(session, stages)
             if main_process:
@@ -189,6 +191,7 @@ def _curate(session: Session) -> None:
     recipe = session.recipe
     if recipe.curate is None:
         raise UsageError(f"{session.loaded.argument}: there is no `curate` section; name its `sources` to curate them")
+    refuse_unusable_rows(session.first_look, recipe.curate.max_bad_fraction)
     with quick_imports():
         from sftctl.curate.stage import curate
         from sftctl.model.settings import generation_stop_ids
@@ -202,7 +205,8 @@ def _curate(session: Session) -> None:
 
         score = ResponseLosses(recipe.model, prepared, recipe.data)
     with misread_sources_located(session.loaded):
-        curate(with_builtin_paths(recipe.curate), prepared, session.run_dir, recipe.seed, score=score)
+        config, begun = with_builtin_paths(recipe.curate), session.first_look.begun
+        curate(config, prepared, session.run_dir, recipe.seed, score=score, begun=begun)
 
 
 def _smoke_test(session: Session) -> None:
@@ -319,6 +323,8 @@ def _dry_run(session: Session, stages: Sequence[Stage]) -> Ending:
         console.say(f"{stage}: {would[stage]}")
         document["stages"][stage] = {"would": "skip" if skipped else "run", "reason": "" if skipped else why}
         runs_before += [] if skipped else [stage]
+        if stage == "curate" and not skipped and session.recipe.curate is not None:
+            document["sources"] = tell(session.first_look, session.recipe.curate.max_bad_fraction)
     if "train" in stages or "smoke-test" in stages:
         _refuse_device(session)
         recipe = session.recipe

@@ -80,12 +80,17 @@ def misread_sources_located(loaded: LoadedRecipe) -> Iterator[None]:
     try:
         yield
     except MisreadSource as misread:
-        assert loaded.recipe.curate is not None
-        index = [source.name for source in loaded.recipe.curate.sources].index(misread.source)
-        raise recipe_error(
-            Problem(message, *loaded.locate(("curate", "sources", index, *keys), key=False))
-            for keys, message in misread.problems.items()
-        ) from misread
+        raise recipe_error(misread_problems(loaded, misread)) from misread
+
+
+def misread_problems(loaded: LoadedRecipe, misread: MisreadSource) -> list[Problem]:
+    """What was found wrong, at the places in the recipe that say it."""
+    assert loaded.recipe.curate is not None
+    index = [source.name for source in loaded.recipe.curate.sources].index(misread.source)
+    return [
+        Problem(message, *loaded.locate(("curate", "sources", index, *keys), key=False))
+        for keys, message in misread.problems.items()
+    ]
 
 
 def _problem(key: str, named: str, stages: Sequence[Stage], run_folder: Path) -> str | None:

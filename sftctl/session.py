@@ -2,10 +2,11 @@
 
 import os
 import shlex
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
+from sftctl.data.first_look import FirstLook
 from sftctl.errors import UsageError
 from sftctl.recipe import LoadedRecipe, Recipe
 from sftctl.run_dir import RunDir
@@ -34,6 +35,8 @@ class Session:
     loaded: LoadedRecipe
     run_dir: RunDir
     options: Options
+    first_look: FirstLook = field(default_factory=FirstLook)
+    """What the first rows of the sources are; empty before the command has looked at them."""
 
     @property
     def recipe(self) -> Recipe:

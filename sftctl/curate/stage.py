@@ -1,7 +1,7 @@
 """Raw rows become a held-out set and a training set; every row read gets one verdict."""
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 from sftctl import console
@@ -24,6 +24,7 @@ from sftctl.curate.verdicts import Notes
 from sftctl.data.conversation import Conversation
 from sftctl.data.ingest import ingest
 from sftctl.data.ingested import Ingested
+from sftctl.data.rows import AnyRow
 from sftctl.errors import GateFailed
 from sftctl.run_dir import RunDir
 from sftctl.tokenization.prepare import Prepared
@@ -37,13 +38,15 @@ def curate(
     seed: int,
     *,
     score: LossModel | None = None,
+    begun: Mapping[str, Iterator[AnyRow]] | None = None,
 ) -> CurateResult:
     """Writes train.jsonl, held_out.jsonl, rejected.jsonl, verdicts.parquet and curate.json.
 
     `score` gives the mean loss of each row's last response; it is needed where the recipe asks for a quality score.
+    `begun` holds the rows of sources that were begun to be read and cannot be read again, by name.
     Raises DataUnusable when nothing is left to train on, GateFailed (all is written) when the filters drop too much.
     """
-    read = _read(config, tokenizer)
+    read = _read(config, tokenizer, begun)
     split = _split(read.distinct.kept, config, run_dir)
     narrowed = _narrow(
         split, tokenizer, config, lambda rows: score_rows(rows, config.quality, score, run_dir.quality_scores)
@@ -98,13 +101,14 @@ class _Read:
     distinct: Deduplicated
 
 
-def _read(config: CurateConfig, tokenizer: Prepared) -> _Read:
+def _read(config: CurateConfig, tokenizer: Prepared, begun: Mapping[str, Iterator[AnyRow]] | None) -> _Read:
     """Ingest, repair, exact duplicates."""
     ingested = ingest(
         config.sources,
         on_control_tokens=config.on_control_tokens,
         control_tokens=tokenizer.control_tokens,
         max_bad_fraction=config.max_bad_fraction,
+        begun=begun,
     )
     repaired = [repair(row) for row in ingested.conversations]
     rows = [mended.conversation for mended in repaired]

@@ -1,24 +1,24 @@
-"""Which format do the rows have? Answered from their columns, or refused: a wrong guess trains on the wrong text."""
+"""Which formats do the rows have? Answered from their columns."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sftctl.data.bad_row import BadRow, listed
+from sftctl.data.bad_row import BadRow
 from sftctl.data.formats import FORMATS, Format, PlainText
-from sftctl.errors import DataUnusable
+
+Rows = Sequence[Mapping[str, Any]]
 
 SAMPLE_ROWS = 100
 """How many of a source's first rows decide."""
 
 
-def detect_format(rows: Sequence[Mapping[str, Any]], source: str) -> Format:
-    """The one format that most rows have; raises DataUnusable when there is none, or more than one.
+def readings(rows: Rows) -> list[Format]:
+    """The formats that most rows have and that give different conversations: one to take, none, or too many.
 
     A format that reads more columns wins over one that reads some of them; plain text is taken only where nothing
     else fits, since many data sets carry a rendered `text` besides; formats that read the same conversations are one.
     """
-    candidates = [variant(columns, format_type) for format_type in FORMATS for columns in format_type.variants]
-    fitting = [one for one in candidates if 2 * sum(one.matches(row) for row in rows) > len(rows)]
+    fitting = [one for one in candidates() if 2 * rows_that_fit(one, rows) > len(rows)]
     used = {id(one): _columns_present(one, rows) for one in fitting}
     widest = [one for one in fitting if not any(used[id(one)] < used[id(other)] for other in fitting)]
     structured = [one for one in widest if not isinstance(one, PlainText)] or widest
@@ -26,22 +26,22 @@ def detect_format(rows: Sequence[Mapping[str, Any]], source: str) -> Format:
     for one in structured:
         if not any(_same_conversations(one, other, rows) for other in different):
             different.append(one)
-    if len(different) == 1:
-        return different[0]
-    columns = listed(rows[0], most=20)
-    if not different:
-        raise DataUnusable(
-            f"{source}: no known format fits its columns ({columns}). "
-            "Beside the source's path in the recipe, say which are its prompt and response: "
-            "fields: {prompt: COLUMN, response: COLUMN}"
-        )
-    readings = "; ".join(
-        f"{one.type} ({', '.join(name for name in one.column_of.values() if name in used[id(one)])})"
-        for one in different
-    )
-    raise DataUnusable(
-        f"{source}: its columns ({columns}) can be read in {len(different)} ways: {readings}. Set format and fields"
-    )
+    return different
+
+
+def candidates() -> list[Format]:
+    """Every format with every set of columns that it usually has."""
+    return [variant(columns, format_type) for format_type in FORMATS for columns in format_type.variants]
+
+
+def rows_that_fit(one: Format, rows: Rows) -> int:
+    return sum(one.matches(row) for row in rows)
+
+
+def columns_read(one: Format, rows: Rows) -> str:
+    """The columns that the format reads and the rows have, as a list for a sentence."""
+    present = _columns_present(one, rows)
+    return ", ".join(name for name in one.column_of.values() if name in present)
 
 
 def variant(columns: Mapping[str, str], format_type: type[Format]) -> Format:
@@ -49,11 +49,11 @@ def variant(columns: Mapping[str, str], format_type: type[Format]) -> Format:
     return format_type.model_validate(dict(columns))
 
 
-def _columns_present(one: Format, rows: Sequence[Mapping[str, Any]]) -> frozenset[str]:
+def _columns_present(one: Format, rows: Rows) -> frozenset[str]:
     return frozenset(name for name in one.columns if any(name in row for row in rows))
 
 
-def _same_conversations(one: Format, other: Format, rows: Sequence[Mapping[str, Any]]) -> bool:
+def _same_conversations(one: Format, other: Format, rows: Rows) -> bool:
     return all(_messages(one, row) == _messages(other, row) for row in rows)
 
 

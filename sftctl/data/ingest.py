@@ -3,6 +3,7 @@
 import contextlib
 import gc
 import itertools
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Literal
 
@@ -19,7 +20,7 @@ from sftctl.data.rows import AnyRow, BlankRow, RawRow, UnreadableRow
 from sftctl.data.shape import misread_columns, shape_of, unseen_columns
 from sftctl.data.source import Source
 from sftctl.data.turns import out_of_order
-from sftctl.errors import DataUnusable
+from sftctl.errors import DataUnusable, MisreadSource
 from sftctl.units import percent, share_at_least
 
 OnControlTokens = Literal["reject", "keep"]
@@ -37,25 +38,48 @@ def ingest(
     on_control_tokens: OnControlTokens = "reject",
     control_tokens: Sequence[str] = (),
     max_bad_fraction: float | None = None,
+    begun: Mapping[str, Iterator[AnyRow]] | None = None,
 ) -> Ingested:
     """Reads every row of every source. `control_tokens` are those of the recipe's tokenizer, beside the well-known.
 
     `max_bad_fraction` is the recipe's key of that name; a file that it does not govern may have 1 % of bad rows.
+    `begun` holds all rows of sources that can be read once, and that a first look has begun to read, by name.
     Raises DataUnusable when more than that of a source's rows are rejected, when a file ends before
     its rows do, or when a source has no conversation at all; MisreadSource when the recipe names a column or a format
-    that its rows do not have.
+    that its rows do not have, or does not say how to read them.
     """
-    refused = (*CONTROL_TOKENS, *control_tokens) if on_control_tokens == "reject" else ()
-    reader = _Reader(ControlTokens(refused))
+    reader = Reader(refused_tokens(on_control_tokens, control_tokens))
     with _collector_paused():
         for source in sources:
             good_before, bad_before = len(reader.read.conversations), len(reader.read.rejected)
-            rest_lost = reader.add(source)
+            rest_lost = reader.add(source, (begun or {}).get(source.name) or rows_of(source))
             good, bad = len(reader.read.conversations) - good_before, reader.read.rejected[bad_before:]
-            if rest_lost:
-                raise _torn(source, bad)
-            _refuse_unusable(source, good, bad, max_bad_fraction)
+            refuse_unusable(source, good, bad, max_bad_fraction, rest_lost=rest_lost)
     return reader.read
+
+
+def ingest_file(path: str, name: str, *, on_control_tokens: OnControlTokens = "reject") -> list[Conversation]:
+    """The rows of a file that the recipe names by its path alone. Raises DataUnusable also where no format fits it."""
+    try:
+        return ingest([Source(name=name, path=path)], on_control_tokens=on_control_tokens).conversations
+    except MisreadSource as misread:
+        way = "Rename its columns, or let `sftctl curate` read it as a source with a format or fields"
+        raise DataUnusable(f"{misread.fact}. {way}") from misread
+
+
+def rows_of(source: Source) -> Iterator[AnyRow]:
+    """Every row of the source, from its beginning."""
+    return read_rows(
+        source.path,
+        file_type=source.file_type,
+        split=source.split,
+        subset=source.subset,
+        revision=source.revision,
+    )
+
+
+def refused_tokens(on_control_tokens: OnControlTokens, of_the_tokenizer: Sequence[str] = ()) -> Sequence[str]:
+    return (*CONTROL_TOKENS, *of_the_tokenizer) if on_control_tokens == "reject" else ()
 
 
 @contextlib.contextmanager
@@ -70,44 +94,43 @@ def _collector_paused() -> Iterator[None]:
             gc.enable()
 
 
-class _Reader:
+class Reader:
     """Grows one Ingested, source by source."""
 
-    def __init__(self, tokens: ControlTokens) -> None:
+    def __init__(self, refused_tokens: Sequence[str]) -> None:
         self.read = Ingested()
-        self._tokens = tokens
+        self._tokens = ControlTokens(refused_tokens)
         self._equal_rows: dict[str, int] = {}
 
-    def add(self, source: Source) -> bool:
+    def add(self, source: Source, rows: Iterator[AnyRow]) -> bool:
         """Reads a source to its end; True when the end could not be reached."""
-        rows = read_rows(
-            source.path,
-            file_type=source.file_type,
-            split=source.split,
-            subset=source.subset,
-            revision=source.revision,
-        )
-        head = _head(rows)
+        head = head_of(rows)
         sample = [row.value for row in head if isinstance(row, RawRow)]
         shape = shape_of(source, sample)
         if shape:
-            self.read.detected.append(_announce(source, shape, sample))
+            self.read.detected.append(detected(source, shape, sample))
+            console.say(f"{source.name}: read as {self.read.detected[-1]}")
         unseen = unseen_columns(source, shape, sample)
         row: AnyRow | None = None
         for row in itertools.chain(head, rows):
-            self.read.rows_read += 1
-            place = Place(source.path, row.line)
-            if isinstance(row, BlankRow):
-                self.read.blank.append(Blank(self._unique(str(place)), source.name, place))
-            elif isinstance(row, UnreadableRow):
-                self._reject_line(row, source, place)
-            elif shape:
-                self._add_row(row.value, shape, source, place)
-                unseen = unseen and {key: name for key, name in unseen.items() if name not in row.value}
+            self.take(row, shape, source)
+            if unseen and isinstance(row, RawRow):
+                unseen = {key: name for key, name in unseen.items() if name not in row.value}
         rest_lost = isinstance(row, UnreadableRow) and row.rest_lost
         if unseen and not rest_lost:
             raise misread_columns(source, list(unseen), sample)
         return rest_lost
+
+    def take(self, row: AnyRow, shape: Format | None, source: Source) -> None:
+        """One more row: a conversation, rejected, or blank."""
+        self.read.rows_read += 1
+        place = Place(source.path, row.line)
+        if isinstance(row, BlankRow):
+            self.read.blank.append(Blank(self._unique(str(place)), source.name, place))
+        elif isinstance(row, UnreadableRow):
+            self._reject_line(row, source, place)
+        elif shape:
+            self._add_row(row.value, shape, source, place)
 
     def _add_row(self, row: dict[str, Any], shape: Format, source: Source, place: Place) -> None:
         try:
@@ -135,11 +158,11 @@ class _Reader:
         return row_id if count == 1 else f"{row_id}#{count}"
 
 
-def _head(rows: Iterator[AnyRow]) -> list[AnyRow]:
-    """The first rows, up to as many readable ones as decide about the format."""
+def head_of(rows: Iterator[AnyRow], *, most: int = sys.maxsize) -> list[AnyRow]:
+    """The first rows, up to as many readable ones as decide about the format, and at most so many of any kind."""
     head: list[AnyRow] = []
     readable = 0
-    for row in rows:
+    for row in itertools.islice(rows, most):
         head.append(row)
         readable += isinstance(row, RawRow)
         if readable == SAMPLE_ROWS:
@@ -147,10 +170,9 @@ def _head(rows: Iterator[AnyRow]) -> list[AnyRow]:
     return head
 
 
-def _announce(source: Source, shape: Format, sample: Sequence[Mapping[str, Any]]) -> Detected:
+def detected(source: Source, shape: Format, sample: Sequence[Mapping[str, Any]]) -> Detected:
+    """The format, and those of its columns that the first rows have."""
     columns = tuple(name for name in shape.column_of.values() if any(name in row for row in sample))
-    named = ("column " if len(columns) == 1 else "columns ") + ", ".join(columns)
-    console.say(f"{source.name}: read as {shape.type} ({named})")
     return Detected(source.name, shape.type, columns)
 
 
@@ -180,8 +202,13 @@ def _companions(
     return tuple(tags), shape.tools_of(row), extra
 
 
-def _refuse_unusable(source: Source, good: int, bad: Sequence[Rejected], max_bad_fraction: float | None) -> None:
-    """Raises DataUnusable when a source gives nothing, or has more bad rows than the recipe bears."""
+def refuse_unusable(
+    source: Source, good: int, bad: Sequence[Rejected], max_bad_fraction: float | None, *, rest_lost: bool
+) -> None:
+    """Raises DataUnusable when a source breaks off, gives nothing, or has more bad rows than the recipe bears."""
+    if rest_lost:
+        # Whatever the share of bad rows: nobody knows how many are missing.
+        raise DataUnusable(f"{_named(source)}: its rows cannot be read to the end.\n  {bad[-1]}")
     read = good + len(bad)
     if not read:
         raise DataUnusable(f"{_named(source)}: it holds no rows: it is empty, or has blank lines only. Check its path")
@@ -201,11 +228,6 @@ def _refuse_unusable(source: Source, good: int, bad: Sequence[Rejected], max_bad
         f"{_named(source)}: {len(bad):,} of {read:,} rows cannot be used; "
         f"{allowed}.\n{_first_verdicts(bad)}\n{', '.join(ways)}"
     )
-
-
-def _torn(source: Source, bad: Sequence[Rejected]) -> DataUnusable:
-    """Whatever the share of bad rows: nobody knows how many are missing."""
-    return DataUnusable(f"{_named(source)}: its rows cannot be read to the end.\n  {bad[-1]}")
 
 
 def _named(source: Source) -> str:

@@ -50,6 +50,9 @@ class Detected:
     format: str
     columns: tuple[str, ...]
 
+    def __str__(self) -> str:
+        return f"{self.format} ({'column' if len(self.columns) == 1 else 'columns'} {', '.join(self.columns)})"
+
 
 @dataclass(slots=True)
 class Ingested:

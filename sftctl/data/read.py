@@ -8,21 +8,15 @@ from typing import IO, Any
 
 from sftctl.data.byte_streams import STANDARD_INPUT, open_bytes
 from sftctl.data.read_csv import read_csv
-from sftctl.data.read_hub import read_hub
 from sftctl.data.read_json import read_json
 from sftctl.data.read_jsonl import read_jsonl, read_text_lines
-from sftctl.data.read_parquet import read_parquet
 from sftctl.data.rows import AnyRow, RawRow, UnreadableRow
 from sftctl.data.source import FileType
 from sftctl.errors import DataUnusable, UsageError
 
-_READERS: dict[str, Callable[[IO[bytes]], Iterator[AnyRow]]] = {
-    "jsonl": read_jsonl,
-    "json": read_json,
-    "csv": read_csv,
-    "parquet": read_parquet,
-    "txt": read_text_lines,
-}
+_Reader = Callable[[IO[bytes]], Iterator[AnyRow]]
+
+_READERS: dict[str, _Reader] = {"jsonl": read_jsonl, "json": read_json, "csv": read_csv, "txt": read_text_lines}
 _ENDINGS = {".jsonl": "jsonl", ".ndjson": "jsonl", ".json": "json", ".csv": "csv", ".parquet": "parquet", ".txt": "txt"}
 _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[\w.-]+")
 
@@ -39,12 +33,23 @@ def read_rows(
 
     `split`, `subset` and `revision` are for hub data sets and for folders of data files.
     """
-    if file_type == "auto" and _read_by_datasets(path):
+    if file_type == "auto" and read_by_datasets(path):
+        # A second to load, which most recipes need not wait for.
+        from sftctl.data.read_hub import read_hub
+
         yield from read_hub(path, split=split, subset=subset, revision=revision)
         return
     with open_bytes(path) as stream:
         kind = file_type if file_type != "auto" else _kind_of(path, stream)
-        yield from _READERS[kind](stream)
+        yield from _reader_of(kind)(stream)
+
+
+def _reader_of(kind: str) -> _Reader:
+    if kind != "parquet":
+        return _READERS[kind]
+    from sftctl.data.read_parquet import read_parquet
+
+    return read_parquet
 
 
 def read_values(path: str, *, file_type: FileType = "auto") -> list[dict[str, Any]]:
@@ -58,7 +63,7 @@ def read_values(path: str, *, file_type: FileType = "auto") -> list[dict[str, An
     return values
 
 
-def _read_by_datasets(path: str) -> bool:
+def read_by_datasets(path: str) -> bool:
     """A folder, or what looks like org/name and is no file here."""
     local = Path(path)
     return local.is_dir() or (_ending(path) not in _ENDINGS and not local.exists() and bool(_HUB_ID.fullmatch(path)))

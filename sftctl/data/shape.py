@@ -4,7 +4,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sftctl.data.bad_row import listed, shown
-from sftctl.data.detect import detect_format
+from sftctl.data.closest import closest_words, words_for
+from sftctl.data.detect import candidates, columns_read, readings, rows_that_fit
 from sftctl.data.formats import Format, make_format
 from sftctl.data.source import Source
 from sftctl.errors import DataUnusable, MisreadSource
@@ -16,11 +17,12 @@ Rows = Sequence[Mapping[str, Any]]
 def shape_of(source: Source, sample: Rows) -> Format | None:
     """None when there is no row to find it from.
 
-    Raises MisreadSource where a column that `fields` names, and every row needs, is in none of the first rows, or where
-    the format that is named fits none of them; DataUnusable where none, or more than one, is found.
+    Raises MisreadSource where the recipe has to say more, or something else: a column that `fields` names and every row
+    needs is in none of the first rows, the format that is named fits none, no known format does, or several do. Raises
+    DataUnusable where nothing that a recipe says would help.
     """
     if source.format == "auto" and not source.fields:
-        return detect_format(sample, f"source {source.name} ({source.path})") if sample else None
+        return _found_in(source, sample) if sample else None
     shape = make_format("pair" if source.format == "auto" else source.format, source.fields)
     if not sample:
         return shape
@@ -51,8 +53,35 @@ def misread_columns(source: Source, keys: Sequence[str], rows: Rows) -> MisreadS
     return MisreadSource(source.name, problems)
 
 
+def _found_in(source: Source, sample: Rows) -> Format:
+    """The one format of the rows."""
+    found = readings(sample)
+    if len(found) == 1:
+        return found[0]
+    columns = f"({listed(_columns(sample), most=20)})"
+    if found:
+        fact = f"{_place(source)}: its columns {columns} can be read in {len(found)} ways"
+        ways = ", or ".join(f"{words_for(one)} (reads {columns_read(one, sample)})" for one in found)
+        raise _to_be_said(source, fact, ways)
+    most = max(candidates(), key=lambda one: rows_that_fit(one, sample))
+    if fitting := rows_that_fit(most, sample):
+        raise DataUnusable(
+            f"source {source.name} ({source.path}): no format fits most of its rows: {fitting} of the first "
+            f"{len(sample)} are {most.type} ({columns_read(most, sample)}). Correct the others, or, to have them "
+            f"rejected, set the source's format to {most.type}"
+        )
+    fact, words = f"{_place(source)}: no known format fits its columns {columns}", closest_words(sample)
+    if words is None:
+        raise DataUnusable(f"{fact}, and none of them holds text or turns")
+    raise _to_be_said(source, fact, words)
+
+
+def _to_be_said(source: Source, fact: str, words: str) -> MisreadSource:
+    return MisreadSource(source.name, {("path",): f"{fact}. Write beside its path: {words}"}, fact)
+
+
 def _misread_format(source: Source, shape: Format, sample: Rows) -> MisreadSource:
-    found = _found(source, sample)
+    found = _found(sample)
     needed = ", ".join(name for key, name in shape.column_of.items() if key not in shape.optional)
     message = (
         f"{_place(source)} is not in the format {shape.type} ({needed}): none of its first {len(sample)} rows is. "
@@ -62,12 +91,9 @@ def _misread_format(source: Source, shape: Format, sample: Rows) -> MisreadSourc
     return MisreadSource(source.name, {("format",): message})
 
 
-def _found(source: Source, sample: Rows) -> str:
-    try:
-        found = detect_format(sample, source.name)
-    except DataUnusable:
-        return ""
-    return f"{found.type} ({', '.join(name for name in found.column_of.values() if name in _columns(sample))})"
+def _found(sample: Rows) -> str:
+    found = readings(sample)
+    return f"{found[0].type} ({columns_read(found[0], sample)})" if len(found) == 1 else ""
 
 
 def _place(source: Source) -> str:

@@ -8,17 +8,16 @@ from pydantic import ValidationError
 
 from sftctl import console
 from sftctl.data.conversation import Conversation, read_conversations
-from sftctl.data.ingest import ingest
+from sftctl.data.ingest import ingest_file
 from sftctl.data.read import read_rows
 from sftctl.data.rows import RawRow
-from sftctl.data.source import Source
 from sftctl.errors import GateFailed, MissingInput
 from sftctl.eval.answers import write_generations
 from sftctl.eval.conclusion import conclude
 from sftctl.eval.config import EvalConfig
 from sftctl.eval.engines.config import HfEngine, VllmEngine
-from sftctl.eval.next_step import Course
 from sftctl.eval.interruption import progress_saved
+from sftctl.eval.next_step import Course
 from sftctl.eval.on_answers import measure_answers
 from sftctl.eval.on_weights import measure_weights
 from sftctl.eval.preferred import ask_who_is_preferred, set_up
@@ -73,7 +72,7 @@ def held_out_rows(config: EvalConfig, run_dir: RunDir) -> list[Conversation]:
             return []
         if _written_by_us(config.held_out):
             return list(read_conversations(Path(config.held_out)))
-        return ingest([Source(name="held_out", path=config.held_out)], on_control_tokens="keep").conversations
+        return ingest_file(config.held_out, "held_out", on_control_tokens="keep")
     if not run_dir.held_out_rows.exists():
         raise MissingInput(
             f"{run_dir.held_out_rows}: there are no held-out rows yet. Run `sftctl curate` with this recipe first, "

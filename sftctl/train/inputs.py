@@ -6,8 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sftctl.data.conversation import Conversation, read_conversations
-from sftctl.data.ingest import ingest
-from sftctl.data.source import Source
+from sftctl.data.ingest import ingest_file
 from sftctl.errors import DataUnusable
 from sftctl.model.config import ModelConfig
 from sftctl.model.device import training_device
@@ -49,7 +48,7 @@ def _conversations(path: Path, name: str) -> Iterable[Conversation]:
     """Rows that sftctl wrote, one by one as they are; any other file as a source of the recipe would be read."""
     if _written_by_sftctl(path):
         return read_conversations(path)
-    return ingest([Source(name=name, path=str(path))]).conversations
+    return ingest_file(str(path), name)
 
 
 def _written_by_sftctl(path: Path) -> bool:

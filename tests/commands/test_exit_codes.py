@@ -106,6 +106,70 @@ def test_2_for_a_column_that_the_rows_do_not_have_at_its_place_in_the_recipe(fol
     assert "command line:1:25: rows.jsonl is not in the format messages (messages)" in ran.stderr
 
 
+def test_2_for_every_source_that_the_recipe_misreads_before_any_is_read_whole(folder):
+    (folder / "mail.jsonl").write_text(json.dumps({"id": "1", "mail_question": "Hi", "mail_reply": "Hello"}) + "\n")
+    sources = ["path: rows.jsonl", "path: mail.jsonl", "path: rows.jsonl, format: messages"]
+    items = "".join(f"    - {{name: s{n}, {source}}}\n" for n, source in enumerate(sources))
+    (folder / "three.yaml").write_text(f"name: t\nmodel: {{path: builtin:tiny}}\ncurate:\n  sources:\n{items}")
+    for arguments in (("curate",), ("curate", "--dry-run"), ("run",)):
+        ran = sftctl(arguments[0], "three.yaml", *arguments[1:], cwd=folder)
+        assert (ran.exit_code, ran.stdout, ran.stderr.splitlines()[:2]) == (
+            2,
+            "",
+            [
+                "error: the recipe has 2 problems",
+                "three.yaml:6:24: mail.jsonl: no known format fits its columns (id, mail_question, mail_reply). "
+                "Write beside its path: fields: {prompt: mail_question, response: mail_reply}",
+            ],
+        )
+        assert "three.yaml:7:44: rows.jsonl is not in the format messages" in ran.stderr
+    assert not (folder / "runs").exists()
+
+
+def test_4_for_every_source_that_is_seen_to_be_unusable_before_any_is_read_whole(folder):
+    (folder / "empty.jsonl").touch()
+    sources = "curate.sources=[{name: a, path: empty.jsonl}, {name: b, path: rows.jsonl}, {name: c, path: empty.jsonl}]"
+    ran = sftctl("run", "recipe.yaml", sources, "--json", cwd=folder)
+    told = ran.document["error"]["message"].splitlines()
+    assert (ran.exit_code, [line.partition(":")[0] for line in told]) == (
+        4,
+        ["source a (empty.jsonl)", "source c (empty.jsonl)"],
+    )
+    assert "curate  desk" in ran.stderr
+    assert "read as" not in ran.stderr
+    dry = sftctl("run", "recipe.yaml", sources, "--dry-run", cwd=folder)
+    assert (dry.exit_code, dry.stderr.count("it holds no rows")) == (4, 2)
+
+
+def test_a_dry_run_says_how_each_source_is_read_and_shows_a_bad_row(folder):
+    rows = (folder / "rows.jsonl").read_text() * 3
+    (folder / "bad.jsonl").write_text('{"question": "And this?"}\n' + rows)
+    piped = "curate.sources.0.path=-"
+    ran = sftctl("curate", "recipe.yaml", piped, "--dry-run", cwd=folder, stdin=rows)
+    read = "pair (columns question, answer); 100 of the first 100 rows can be used"
+    assert (ran.exit_code, ran.stderr) == (0, f"curate: would run (not begun)\n  desk: {read}\n")
+    ran = sftctl("run", "recipe.yaml", "curate.sources.0.path=bad.jsonl", "--dry-run", "--json", cwd=folder)
+    verdict = "bad.jsonl:1: answer: the field is missing; the row has question [missing_field]"
+    assert ran.document["sources"] == [
+        {
+            "source": "desk",
+            "format": "pair",
+            "columns": ["question", "answer"],
+            "rows_looked_at": 100,
+            "usable": 99,
+            "first_bad": verdict,
+            "not_looked_at_because": None,
+        }
+    ]
+    strict = ("curate.sources.0.path=bad.jsonl", "curate.max_bad_fraction=0")
+    ran = sftctl("curate", "recipe.yaml", *strict, "--dry-run", "-q", cwd=folder)
+    assert (ran.exit_code, ran.stderr) == (
+        0,
+        "warning: source desk: 1 of its first 100 rows cannot be used, and curate.max_bad_fraction allows 0 % of all: "
+        f"{verdict}\n",
+    )
+
+
 def test_2_for_an_option_that_is_a_key_of_the_recipe_with_how_to_give_it(folder):
     ran = sftctl("train", "recipe.yaml", "--epochs", "3", "--json", cwd=folder)
     hint = "Keys of the recipe are given without dashes: train.epochs=3"

@@ -7,7 +7,7 @@ import pytest
 
 from sftctl.data.ingest import ingest
 from sftctl.data.source import Source
-from sftctl.errors import DataUnusable
+from sftctl.errors import DataUnusable, MisreadSource
 from tests.data.bad_inputs import BAD_FILES, BAD_ROWS
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "bad_inputs.txt"
@@ -27,9 +27,9 @@ def verdict(bad):
 
 
 def refusal(bad):
-    with pytest.raises(DataUnusable) as refused:
+    with pytest.raises((DataUnusable, MisreadSource)) as refused:
         read(bad)
-    return str(refused.value)
+    return f"{refused.value} [exit {int(refused.value.exit_code)}]"
 
 
 def test_every_bad_input_gets_its_exact_verdict(golden, tmp_path, monkeypatch):

@@ -4,11 +4,10 @@ import json
 
 import pytest
 
-from sftctl.data.detect import detect_format
+from sftctl.data.detect import readings
 from sftctl.data.formats import Format, FormatName, make_format
 from sftctl.data.ingest import ingest
 from sftctl.data.source import Source
-from sftctl.errors import DataUnusable
 
 USER, ASSISTANT = {"role": "user", "content": "Hi"}, {"role": "assistant", "content": "Hello"}
 SYSTEM = {"role": "system", "content": "Be kind."}
@@ -157,19 +156,14 @@ def test_a_row_that_could_be_read_in_two_ways_is_read_by_the_wider_or_when_they_
     assert f"a: read as {name} ({named})\n" in capsys.readouterr().err
 
 
-def test_two_answers_that_differ_are_refused():
+def test_two_answers_that_differ_are_two_readings():
     row = {"instruction": "a", "input": "b", "output": "c", "response": "d"}
-    with pytest.raises(DataUnusable) as refused:
-        detect_format([row], "source a (rows.jsonl)")
-    assert str(refused.value) == (
-        "source a (rows.jsonl): its columns (instruction, input, output, response) can be read in 2 ways: "
-        "alpaca (instruction, input, output); alpaca (instruction, input, response). Set format and fields"
-    )
+    assert [(one.type, one.output) for one in readings([row])] == [("alpaca", "output"), ("alpaca", "response")]
 
 
 def test_a_row_without_a_field_does_not_hide_the_format():
     rows = [{"question": "a"}, {"question": "b", "answer": "c"}, {"question": "d", "answer": "e"}]
-    assert detect_format(rows, "a").type == "pair"
+    assert [one.type for one in readings(rows)] == ["pair"]
 
 
 def test_the_names_of_formats_are_the_formats():
