@@ -43,7 +43,7 @@ def run_stages(session: Session, stages: Sequence[Stage]) -> Ending:
         with _refusals_in_junit(session, stages):
             _refuse_launcher(stages)
             require_files(session.loaded, stages, session.run_dir.root)
-    session = replace(session, first_look=look_at_sources(session.loaded, stages))
+            session = replace(session, first_look=look_at_sources(session.loaded, stages))
             if session.options.dry_run:
                 return _dry_run(session, stages)
             if main_process:
