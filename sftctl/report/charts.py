@@ -27,7 +27,7 @@ _VARIABLES = {
 }
 
 
-_WIDTH = 5.6
+_WIDTH = 4.8
 """Inches; narrow enough that its text can be read on a phone, where the picture shrinks to the screen."""
 
 
@@ -44,7 +44,7 @@ class Point:
 def loss_curves(
     train: Sequence[tuple[float, float]],
     held_out: Mapping[str, Sequence[tuple[float, float]]],
-    chosen_step: int | None,
+    chosen_step: int,
 ) -> str:
     """(step, nats per token) of the training batches and of each held-out set, and the step whose weights were kept."""
     figure, axes = _figure(3.0)
@@ -55,8 +55,7 @@ def loss_curves(
     for (name, curve), color in zip(held_out.items(), (TUNED, GOOD, WARN, BAD), strict=False):
         steps, losses = zip(*curve, strict=True)
         axes.plot(steps, losses, color=color, linewidth=1.6, marker="o", markersize=4, label=f"held out: {name}")
-    if chosen_step is not None:
-        axes.axvline(chosen_step, color=INK, linewidth=1, linestyle="--", label=f"kept: step {chosen_step}")
+    axes.axvline(chosen_step, color=INK, linewidth=1, linestyle="--", label=f"kept: step {chosen_step}")
     axes.set_xlabel("step", color=INK)
     axes.set_ylabel("nats per token", color=INK)
     axes.set_ylim(bottom=0)

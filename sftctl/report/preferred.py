@@ -1,34 +1,10 @@
-"""What the page shows of judge and arena: win rates in one picture, and in words what they rest on."""
-
-from collections.abc import Iterator
+"""What the page says of judge and arena: win rates, and what they rest on."""
 
 from sftctl.eval.arena.result import ArenaResult
 from sftctl.eval.judge.result import Canary, Cost, Estimate, Grades, JudgeResult, Reliability
-from sftctl.eval.result import Bounds, EvalResult
+from sftctl.eval.result import Bounds
 from sftctl.report import figures
-from sftctl.report.charts import Point, forest
 from sftctl.units import dollars, percent
-
-
-def win_rate_plot(result: EvalResult | None) -> str:
-    """Win rates as points above even, raw beside length-controlled, judge beside people; empty without either."""
-    points = list(_points(result)) if result is not None else []
-    return forest(points, [], "points above even (right: tuned is preferred)") if points else ""
-
-
-def _points(result: EvalResult) -> Iterator[Point]:
-    if result.judge is not None:
-        doubt = "warn" if result.judge.warnings else ""
-        yield _point("judge", result.judge.win_rate.rate, doubt)
-        yield _point("judge, equal length", result.judge.length_controlled, doubt)
-    if result.arena is not None and result.arena.win_rate is not None:
-        yield _point("people", result.arena.win_rate.rate, "")
-
-
-def _point(label: str, rate: Estimate, doubt: str) -> Point:
-    low, high = ((None if bound is None else 100 * bound - 50) for bound in (rate.low, rate.high))
-    tone = doubt or ("good" if low is not None and low > 0 else "bad" if high is not None and high < 0 else "")
-    return Point(label, 100 * rate.value - 50, Bounds(low=low, high=high), tone)
 
 
 def judge_facts(judge: JudgeResult | None) -> list[tuple[str, str]]:

@@ -78,23 +78,29 @@ def page(results: Results, name: str) -> str:
         banner=top,
         tiles=first_screen.tiles(results.eval),
         loss_rows=view.loss_rows(results.eval),
-        benchmark_plot=view.benchmark_plot(results.eval),
+        plots=_plots(results),
         benchmark_limits=view.benchmark_limits(results.eval),
-        behaviour_plot=view.behaviour_plot(results.eval),
         behaviour_legend=view.behaviour_legend(results.eval),
         behaviours=_behaviours(results),
-        win_rate_plot=preferred.win_rate_plot(results.eval),
         judge_facts=preferred.judge_facts(results.eval.judge if results.eval else None),
         arena_facts=preferred.arena_facts(results.eval.arena if results.eval else None),
         answers=answers,
         sources=sorted({row.source for row in answers}),
-        curves=view.training_curves(results),
         training_facts=view.training_facts(results.train),
         forecast_rows=view.forecast_against_actual(results.train),
         verdicts=view.verdict_columns(results),
         diversity=diversity_rows(results.curate.diversity if results.curate else None),
         versions=", ".join(f"{package} {version}" for package, version in record.versions.items()) if record else "",
     )
+
+
+def _plots(results: Results) -> view.Plots:
+    """What draws takes half a second to load, and is where there is something to draw: not yet after curate."""
+    if results.train is None and results.eval is None:
+        return view.Plots()
+    from sftctl.report.plots import draw
+
+    return draw(results)
 
 
 def _behaviours(results: Results) -> list[object]:

@@ -1,12 +1,10 @@
-"""What the page shows below its first screen: pictures, what training did, the answers."""
+"""What the page shows below its first screen: losses, what training did, the answers."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from sftctl.curate.result import VERDICTS
 from sftctl.eval.result import BehaviourFigure, Bounds, EvalResult, LossFigure, Mark, SideBySide
-from sftctl.report import figures
-from sftctl.report.charts import Point, forest, loss_curves
 from sftctl.report.results import Results
 from sftctl.train.result import TrainResult
 from sftctl.units import data_size, dollars, duration, percent
@@ -36,6 +34,16 @@ class AnswerRow:
 
 
 @dataclass(frozen=True)
+class Plots:
+    """Pictures as SVG; an empty one stands for nothing to draw."""
+
+    curves: str = ""
+    behaviours: str = ""
+    benchmarks: str = ""
+    win_rates: str = ""
+
+
+@dataclass(frozen=True)
 class Compared:
     """One line of forecast against actual."""
 
@@ -56,30 +64,10 @@ def loss_rows(result: EvalResult | None) -> list[tuple[str, LossFigure]]:
     return [(", ".join(names[key]), loss) for key, loss in figures_of.items()]
 
 
-def benchmark_plot(result: EvalResult | None) -> str:
-    """Benchmarks as differences in points, with the recipe's lines past which a drop is investigated or fails."""
-    points = [
-        Point(item.id, item.difference.value, item.difference.interval, figures.tone(item.verdict))
-        for item in (result.benchmarks if result else ())
-    ]
-    lines = [(-limit, figures.signed(-limit, None)) for limit in sorted(set(benchmark_limits(result).values()))]
-    return forest(points, lines, "points, tuned minus base") if points else ""
-
-
 def benchmark_limits(result: EvalResult | None) -> dict[str, float]:
     """The limits that the recipe sets for all benchmarks, in points; empty without a benchmark."""
     gates = (gate for gate in (result.gates if result else ()) if gate.section == "benchmark")
     return next((gate.limits for gate in gates), {})
-
-
-def behaviour_plot(result: EvalResult | None) -> str:
-    """Behaviours as differences in percentage points."""
-    points = [
-        Point(item.id, 100 * item.difference.value, _percent(item.difference.interval), _direction(item))
-        for item in (result.behaviours if result else ())
-        if item.difference is not None
-    ]
-    return forest(points, [], "percentage points of the answers, tuned minus base") if points else ""
 
 
 _COLOURS = {
@@ -91,35 +79,16 @@ _COLOURS = {
 
 def behaviour_legend(result: EvalResult | None) -> str:
     """What the colours of the plot say; of those that it has."""
-    tones = {_direction(item) for item in (result.behaviours if result else ()) if item.difference is not None}
+    tones = {direction(item) for item in (result.behaviours if result else ()) if item.difference is not None}
     return " ".join(meaning for tone, meaning in _COLOURS.items() if tone in tones)
 
 
-def _percent(bounds: Bounds) -> Bounds:
-    low, high = (None if end is None else 100 * end for end in (bounds.low, bounds.high))
-    return Bounds(low=low, high=high)
-
-
-def _direction(item: BehaviourFigure) -> str:
+def direction(item: BehaviourFigure) -> str:
     """Whether the change is a gain or a loss beyond chance."""
     bounds = item.difference.interval if item.difference else Bounds(low=None, high=None)
     rose = bounds.low is not None and bounds.low > 0
     fell = bounds.high is not None and bounds.high < 0
     return "good" if (rose and item.wanted) or (fell and not item.wanted) else "bad" if rose or fell else ""
-
-
-def training_curves(results: Results) -> str:
-    """Training and held-out loss over the steps."""
-    train = [(line["step"], line["loss"]) for line in results.metrics if "loss" in line]
-    evaluations = [line["held_out"] for line in results.metrics if "held_out" in line]
-    roles = sorted({role for evaluation in evaluations for role in evaluation["by_role"]})
-    held_out = {
-        role: [(each["step"], each["by_role"][role]) for each in evaluations if role in each["by_role"]]
-        for role in roles
-    }
-    if not train and not evaluations:
-        return ""
-    return loss_curves(train, held_out, results.train.chosen_step if results.train else None)
 
 
 def training_facts(result: TrainResult | None) -> list[tuple[str, str]]:

@@ -1,4 +1,6 @@
 import re
+import subprocess
+import sys
 from dataclasses import replace
 from html.parser import HTMLParser
 
@@ -9,10 +11,10 @@ from sftctl.manifest import Ended, new_record, record_failure, record_stage
 from sftctl.report.first_screen import banner, tiles
 from sftctl.report.results import read_results
 from sftctl.report.stage import write_junit, write_report
-from sftctl.run_dir import RunDir
+from sftctl.run_dir import RunDir, write_json
 from tests.browser import browser_page
 from tests.conftest import ROOT
-from tests.report.made_run import HOSTILE, evaluated, made_run
+from tests.report.made_run import HOSTILE, curated, evaluated, made_run
 
 
 @pytest.fixture
@@ -91,6 +93,18 @@ def test_a_tile_is_coloured_by_the_gates_of_its_behaviour():
 def test_a_run_that_has_only_begun_has_a_page_too(tmp_path):
     run_dir = RunDir(tmp_path / "begun")
     assert "Nothing has run yet" in write_report(run_dir).read_text(encoding="utf-8")
+
+
+def test_a_page_without_figures_to_draw_loads_nothing_that_draws(tmp_path):
+    run_dir = RunDir(tmp_path / "begun")
+    write_json(run_dir.curate_result, curated().model_dump())
+    wrote = (
+        "import sys\nfrom pathlib import Path\nfrom sftctl.report.stage import write_report\n"
+        "from sftctl.run_dir import RunDir\nwrite_report(RunDir(Path(sys.argv[1])))\n"
+        "assert 'matplotlib' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", wrote, run_dir.root], check=True)
+    assert "Data curated" in run_dir.report.read_text(encoding="utf-8")
 
 
 def test_the_page_is_the_same_for_the_same_results(tmp_path, report):
