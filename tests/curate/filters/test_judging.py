@@ -8,7 +8,6 @@ from sftctl.curate.filters.format_mismatch import FormatMismatch
 from sftctl.curate.filters.language import OtherLanguage
 from sftctl.curate.filters.length import ResponseLength
 from sftctl.curate.filters.prompt_echo import PromptEcho
-from sftctl.curate.filters.refusal import Refusal
 from sftctl.curate.filters.role_leftovers import RoleLeftovers
 from sftctl.curate.filters.special_tokens import SpecialTokens
 from sftctl.curate.filters.truncation import PerhapsTruncated, Truncated
@@ -146,44 +145,6 @@ def test_prose_without_spaces_that_stops(response, expected):
 )
 def test_weak_reasons_of_truncation(response, expected):
     assert reason(PerhapsTruncated(), "Go on.", response) == expected
-
-
-@pytest.mark.parametrize(
-    "response",
-    [
-        "I'm sorry, but I can't help with that.",
-        "I’m sorry, but I can’t help with that.",
-        "As an AI language model, I do not have feelings.",
-        "Unfortunately I do not have enough context to answer.",
-        "I cannot provide that information.",
-        "I apologize, I should not give such advice.",
-        "Es tut mir leid, das weiß ich nicht.",
-        "En tant qu’IA, je n’ai pas d’opinion.",
-        "そのご質問にはお答えできません。",
-    ],
-)
-def test_refusals(response):
-    assert reason(Refusal(), "Do it.", response) == "refusal"
-
-
-@pytest.mark.parametrize(
-    "response",
-    [
-        "I'm sorry to hear that your dog died. Here is what helps.",
-        "Yes! As a language model I can certainly show you how.",
-        "The captain said he could not have known.",
-        "Leider ist die Filiale geschlossen. Offen ist die App.",
-        "No",
-    ],
-)
-def test_sympathy_and_answers_are_no_refusals(response):
-    assert reason(Refusal(), "Do it.", response) is None
-
-
-def test_a_refusal_in_an_earlier_turn_counts():
-    turns = [("user", "a"), ("assistant", "I cannot assist with that."), ("user", "b"), ("assistant", "Paris.")]
-    messages = tuple({"role": role, "content": content} for role, content in turns)
-    assert Refusal().judge(Conversation(id="a", messages=messages, source="s"), NO_FACTS) == "refusal"
 
 
 @pytest.mark.parametrize(
