@@ -5,7 +5,7 @@ import json
 import pytest
 
 from sftctl.errors import EnvironmentProblem
-from sftctl.eval.judge import client
+from sftctl.eval import chat_server
 from tests.eval.conftest import run_eval
 from tests.eval.judge.server import perfect, serving
 
@@ -30,7 +30,7 @@ def test_a_judge_that_prefers_the_tuned_answers_passes_the_gate(tmp_path):
 
 
 def test_a_judge_that_is_not_there_ends_with_its_error_after_the_rest_is_written(tmp_path, monkeypatch):
-    monkeypatch.setattr(client, "_FIRST_DELAY_SECONDS", 0.001)
+    monkeypatch.setattr(chat_server, "FIRST_DELAY_SECONDS", 0.001)
     with pytest.raises(EnvironmentProblem):
         run_eval(_options(tmp_path, "http://127.0.0.1:9/v1", max_attempts=1), tmp_path / "run")
     written = json.loads((tmp_path / "run" / "eval" / "eval.json").read_text(encoding="utf-8"))

@@ -1,20 +1,23 @@
 """Answers from a server that speaks OpenAI's chat completions."""
 
-import os
-from collections.abc import Sequence
+import random
+import threading
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from typing import Literal
 
 import httpx
 
-from sftctl.errors import EnvironmentProblem, UsageError
+from sftctl.errors import EnvironmentProblem, Interrupted, UsageError
+from sftctl.eval import chat_server
 from sftctl.eval.engines.config import EndpointEngine
 from sftctl.eval.engines.reply import KeepReplies, Reply
 from sftctl.eval.prompts import Question
 from sftctl.manifest import hash_value
 
 _WORKERS = 8
-_ATTEMPTS = 4
+_ATTEMPTS = 7
+"""With their waits half a minute: a server may start anew meanwhile."""
 
 
 class EndpointAnswers:
@@ -27,12 +30,10 @@ class EndpointAnswers:
         self._config = config
         self._max_new_tokens = max_new_tokens
         self._system_prompt = system_prompt
-        key = os.environ.get(config.api_key_env) if config.api_key_env else None
-        if config.api_key_env and not key:
-            raise EnvironmentProblem(f"eval.engine.api_key_env: the environment has no {config.api_key_env}. Set it.")
-        headers = {"Authorization": f"Bearer {key}"} if key else {}
-        transport = httpx.HTTPTransport(retries=_ATTEMPTS)
-        self._client = httpx.Client(headers=headers, timeout=config.timeout_seconds, transport=transport)
+        self._key = chat_server.key_of(config.api_key_env, "eval.engine.api_key_env")
+        self._client = httpx.Client(headers=chat_server.authorization(self._key), timeout=config.timeout_seconds)
+        self._url = f"{config.url.rstrip('/')}/chat/completions"
+        self._reached = False
 
     def identity(self, side: Literal["base", "tuned"]) -> str | None:
         model = self._model(side)
@@ -41,21 +42,23 @@ class EndpointAnswers:
     def answer(self, side: Literal["base", "tuned"], questions: Sequence[Question], keep: KeepReplies) -> None:
         """On the first failure, or a signal, nothing new is sent; what is under way is awaited and kept."""
         model = self._model(side) or ""
+        stop = threading.Event()
 
         def serve(number: int) -> None:
-            keep({number: self._ask(model, questions[number])})
+            keep({number: self._ask(model, questions[number], stop)})
 
         pool = ThreadPoolExecutor(_WORKERS)
         try:
             for served in as_completed([pool.submit(serve, number) for number in range(len(questions))]):
                 served.result()
         finally:
+            stop.set()
             pool.shutdown(wait=True, cancel_futures=True)
 
     def _model(self, side: Literal["base", "tuned"]) -> str | None:
         return self._config.base_model if side == "base" else self._config.tuned_model
 
-    def _ask(self, model: str, question: Question) -> Reply | None:
+    def _ask(self, model: str, question: Question, stop: threading.Event) -> Reply | None:
         """None where the server refuses this prompt (400, 413, 422); anything else that fails ends the stage."""
         body = {
             "model": model,
@@ -63,26 +66,63 @@ class EndpointAnswers:
             "temperature": 0,
             "max_tokens": self._max_new_tokens,
         }
-        url = f"{self._config.url.rstrip('/')}/chat/completions"
-        headers = {"Idempotency-Key": hash_value([url, body])[:32]}
-        for attempt in range(_ATTEMPTS):
-            try:
-                response = self._client.post(url, json=body, headers=headers)
-            except httpx.HTTPError as error:
-                raise EnvironmentProblem(f"{url}: {error or type(error).__name__}. Is the server up?") from error
-            if response.status_code != 429 and response.status_code < 500:
-                break
-            if attempt + 1 == _ATTEMPTS:
-                raise EnvironmentProblem(f"{url}: the server answers {response.status_code} again and again.")
-        if response.status_code in (400, 413, 422):
+        response = self._post(body, stop)
+        if chat_server.refuses_request(response):
             return None
         if response.status_code != 200:
-            raise UsageError(f"{url}: status {response.status_code} for model {model}. Check url, model and key.")
+            raise UsageError(
+                f"{self._url}: status {response.status_code} for model {model}. Check eval.engine's url, model and "
+                f"key. The server says: {chat_server.said(response, self._key) or 'nothing'}"
+            )
+        return self._read(response)
+
+    def _post(self, body: Mapping[str, object], stop: threading.Event) -> httpx.Response:
+        """The first response that is no passing trouble.
+
+        After an error that the server sent, the Idempotency-Key is a new one: it may repeat what it sent.
+        Raises EnvironmentProblem at once where the server never was there, else after the last try.
+        """
+        name, answered, tries = hash_value([self._url, body])[:32], 0, 0
+        rng = random.Random(name)
+        delay = 0.0
+        while tries < _ATTEMPTS and not stop.wait(delay):
+            response = None
+            try:
+                response = self._client.post(self._url, json=body, headers={"Idempotency-Key": f"{name}-{answered}"})
+            except httpx.TransportError as error:
+                trouble = self._trouble(error)
+            else:
+                self._reached = True
+                if not chat_server.may_pass(response):
+                    return response
+                trouble = f"status {response.status_code}"
+                answered += response.status_code != 409
+            delay = chat_server.delay_seconds(tries, response, rng)
+            tries += 1
+        if not tries:
+            raise Interrupted("stopped before this question was asked")
+        raise EnvironmentProblem(
+            f"{self._url}: no answer in {tries} tries ({trouble}). Answers so far are kept: run the same command again "
+            "when the server is up."
+        )
+
+    def _trouble(self, error: httpx.TransportError) -> str:
+        # `from None`: a library's message might quote a header, and the header holds the key.
+        trouble = chat_server.hidden(f"{type(error).__name__}: {error}", self._key)
+        if isinstance(error, httpx.ConnectError) and not self._reached:
+            raise EnvironmentProblem(f"{self._url}: {trouble}. Is the server up?") from None
+        return trouble
+
+    def _read(self, response: httpx.Response) -> Reply:
         try:
             choice = response.json()["choices"][0]
-            return Reply(choice["message"]["content"] or "", choice.get("finish_reason") == "stop")
-        except (ValueError, LookupError, TypeError) as error:
-            raise EnvironmentProblem(f"{url}: the answer has not the form of chat completions ({error}).") from error
+            text = choice["message"]["content"] or ""
+        except (ValueError, LookupError, TypeError):
+            text = None
+        if not isinstance(text, str):
+            shown = chat_server.said(response, self._key)
+            raise EnvironmentProblem(f"{self._url}: this is no answer in the form of chat completions: {shown}")
+        return Reply(text, choice.get("finish_reason") == "stop")
 
     def _messages(self, question: Question) -> list[dict[str, object]]:
         if question.row.is_plain_text:

@@ -1,27 +1,20 @@
 """One question to a server that speaks OpenAI's chat completions: retried with patience, and the key never shown."""
 
-import os
 import random
 import re
 import threading
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from typing import Any, Protocol, Self
 
 import httpx
 
 from sftctl import console
 from sftctl.errors import EnvironmentProblem
+from sftctl.eval import chat_server
 from sftctl.eval.judge.config import JudgeConfig
 from sftctl.eval.judge.reply import JudgeReply, Tokens
 
-_FIRST_DELAY_SECONDS = 0.5
-_LONGEST_DELAY_SECONDS = 60.0
-_LONGEST_RETRY_AFTER_SECONDS = 600.0
-_PASSING = {408, 409, 425, 429}
-_REFUSED = {400, 413, 422}
-_SHOWN_CHARACTERS = 300
+_KEY_SETTING = "eval.judge.api_key_env"
 _NEVER_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol)
 _SETTINGS = {
     "max_tokens": "Set eval.judge.token_limit_field to max_completion_tokens.",
@@ -53,10 +46,15 @@ class _Failure(Exception):
     """A try without a usable reply. `billed`: what it may have cost; `answered`: the server has dealt with it."""
 
     def __init__(
-        self, reason: str, *, wait_seconds: float | None = None, billed: Tokens | None = None, answered: bool = True
+        self,
+        reason: str,
+        *,
+        response: httpx.Response | None = None,
+        billed: Tokens | None = None,
+        answered: bool = True,
     ) -> None:
         super().__init__(reason)
-        self.wait_seconds = wait_seconds
+        self.response = response
         self.billed = billed
         self.answered = answered
 
@@ -72,13 +70,12 @@ class ChatClient:
         self._config = config
         self._rng = rng
         self._stop = stop
-        self._key = _key(config.api_key_env)
+        self._key = chat_server.key_of(config.api_key_env, _KEY_SETTING)
         self._told = False
         self._url = f"{config.base_url.rstrip('/')}/chat/completions"
-        headers = {"Authorization": f"Bearer {self._key}"} if self._key else {}
         # Redirects are not followed: they could carry the key to another host.
         self._http = httpx.Client(
-            headers=headers,
+            headers=chat_server.authorization(self._key),
             timeout=config.timeout_seconds,
             follow_redirects=False,
             limits=httpx.Limits(max_connections=config.concurrency),
@@ -106,7 +103,7 @@ class ChatClient:
                 reason = str(failure)
                 answers += failure.answered
                 if not last:
-                    self._wait(attempt, failure.wait_seconds)
+                    self._stop.wait(chat_server.delay_seconds(attempt, failure.response, self._rng))
             if self._stop.is_set():
                 break
         raise EnvironmentProblem(
@@ -144,7 +141,9 @@ class ChatClient:
         except httpx.TransportError as error:
             billed = None if isinstance(error, _NEVER_SENT) else most
             # `from None`: a library's message might quote a header, and the header holds the key.
-            raise _Failure(self._hidden(f"{type(error).__name__}: {error}"), billed=billed, answered=False) from None
+            raise _Failure(
+                chat_server.hidden(f"{type(error).__name__}: {error}", self._key), billed=billed, answered=False
+            ) from None
         self._check_status(response)
         return response
 
@@ -152,13 +151,12 @@ class ChatClient:
         status = response.status_code
         if status == 200:
             return
-        if status in _PASSING or status >= 500:
-            wait_seconds = _retry_after(response.headers.get("retry-after"))
+        if chat_server.may_pass(response):
             # 409: a former try under this Idempotency-Key is still at work; its answer is the one to wait for.
-            raise _Failure(f"status {status}", wait_seconds=wait_seconds, answered=status != 409)
-        said = self._hidden(response.text[:_SHOWN_CHARACTERS]).strip()
+            raise _Failure(f"status {status}", response=response, answered=status != 409)
+        said = chat_server.said(response, self._key)
         advice = _advice(said)
-        if status in _REFUSED and advice is None:
+        if chat_server.refuses_request(response) and advice is None:
             self._tell_refusal(status, said)
             raise _Refused(f"status {status}")
         raise EnvironmentProblem(
@@ -184,38 +182,16 @@ class ChatClient:
         if not isinstance(text, str):
             raise _Failure("a reply that is not text", billed=most)
         return JudgeReply(
-            text=self._hidden(text),
+            text=chat_server.hidden(text, self._key),
             whole=choice.get("finish_reason") != "length",
             input_tokens=_count(usage, "prompt_tokens", sum(len(message["content"]) for message in messages)),
             output_tokens=_count(usage, "completion_tokens", len(text)),
         )
 
-    def _hidden(self, text: str) -> str:
-        return text.replace(self._key, "***") if self._key else text
-
-    def _wait(self, attempt: int, asked_seconds: float | None) -> None:
-        spread = self._rng.uniform(0.5, 1.0)
-        delay = min(_LONGEST_DELAY_SECONDS, _FIRST_DELAY_SECONDS * 2**attempt) * spread
-        if asked_seconds is not None:
-            delay = min(asked_seconds, _LONGEST_RETRY_AFTER_SECONDS) + _FIRST_DELAY_SECONDS * spread
-        self._stop.wait(delay)
-
-
-def _key(variable: str | None) -> str | None:
-    """The key that the environment holds. Raises EnvironmentProblem, which never quotes it."""
-    if variable is None:
-        return None
-    key = os.environ.get(variable, "").strip()
-    if not key:
-        raise EnvironmentProblem(f"eval.judge.api_key_env: the environment has no {variable}. Set it.")
-    if not key.isascii() or not key.isprintable() or " " in key:
-        raise EnvironmentProblem(f"eval.judge.api_key_env: {variable} holds characters that no header may carry.")
-    return key
-
 
 def check_key(config: JudgeConfig) -> None:
     """Raises EnvironmentProblem, before anything is measured, where the key that the recipe names is not there."""
-    _key(config.api_key_env)
+    chat_server.key_of(config.api_key_env, _KEY_SETTING)
 
 
 def _advice(said: str) -> str | None:
@@ -227,20 +203,6 @@ def _advice(said: str) -> str | None:
         return None
     named = re.search(r"\b(max_tokens|max_completion_tokens|temperature)\b", said)
     return _SETTINGS[named[1]] if named else None
-
-
-def _retry_after(value: str | None) -> float | None:
-    """Seconds or an HTTP date (RFC 9110, section 10.2.3); None where there is none or it cannot be read."""
-    if value is None:
-        return None
-    if value.strip().isdigit():
-        return float(value)
-    try:
-        until = parsedate_to_datetime(value)
-    except ValueError:
-        return None
-    aware = until if until.tzinfo else until.replace(tzinfo=UTC)
-    return max(0.0, (aware - datetime.now(UTC)).total_seconds())
 
 
 def _count(usage: Mapping[str, Any], name: str, characters: int) -> int:

@@ -7,7 +7,7 @@ import threading
 import pytest
 
 from sftctl.errors import EnvironmentProblem
-from sftctl.eval.judge import client as client_module
+from sftctl.eval import chat_server
 from sftctl.eval.judge.client import ChatClient
 from sftctl.eval.judge.reply import Tokens
 from tests.eval.judge.server import Answer, material, perfect, serving
@@ -16,7 +16,7 @@ from tests.eval.judge.test_judging import config, contests, run
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch):
-    monkeypatch.setattr(client_module, "_FIRST_DELAY_SECONDS", 0.001)
+    monkeypatch.setattr(chat_server, "FIRST_DELAY_SECONDS", 0.001)
 
 
 class Tries:

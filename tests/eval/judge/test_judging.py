@@ -8,7 +8,7 @@ from email.utils import format_datetime
 import pytest
 
 from sftctl.errors import EnvironmentProblem, UsageError
-from sftctl.eval.judge import client as client_module
+from sftctl.eval import chat_server
 from sftctl.eval.judge.config import JudgeConfig
 from sftctl.eval.judge.contest import Contest, Contests, Task
 from sftctl.eval.judge.judging import judge_contests
@@ -22,7 +22,7 @@ CHECKS = 5 * 2 + 5 * 2 * 2
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch):
-    monkeypatch.setattr(client_module, "_FIRST_DELAY_SECONDS", 0.001)
+    monkeypatch.setattr(chat_server, "FIRST_DELAY_SECONDS", 0.001)
 
 
 def contests(count=8, won=None):

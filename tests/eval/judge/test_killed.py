@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from sftctl.errors import EnvironmentProblem, UsageError
+from sftctl.eval import chat_server
 from sftctl.eval.interruption import progress_saved
-from sftctl.eval.judge import client as client_module
 from sftctl.eval.judge.exchanges import Exchanges
 from sftctl.eval.judge.reply import Tokens
 from sftctl.run_dir import RunDir
@@ -27,7 +27,7 @@ TOLERANT = {"max_unparsed_share": 1, "concurrency": 4, **PRICES}
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch):
-    monkeypatch.setattr(client_module, "_FIRST_DELAY_SECONDS", 0.001)
+    monkeypatch.setattr(chat_server, "FIRST_DELAY_SECONDS", 0.001)
 
 
 def killed(judge, folder, happened, number=signal.SIGKILL, **options):
