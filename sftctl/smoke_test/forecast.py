@@ -18,6 +18,7 @@ from sftctl.model.footprint import (
 from sftctl.smoke_test.evidence import Evidence
 from sftctl.smoke_test.rehearsal import Step
 from sftctl.smoke_test.result import Forecast, MemoryUse
+from sftctl.train import fingerprint
 from sftctl.train.conductor import schedule_of
 from sftctl.train.micro_batch import fullest_batch
 from sftctl.train.publishing import CHECK_ROWS
@@ -54,6 +55,8 @@ def forecast_of(evidence: Evidence, size: Size) -> Forecast | None:
     seconds = around.setup + training + around.evaluating + around.saving
     operations = train_flops(size.multiplied, tokens)
     peak = device_peak_flops(machine.device_name)
+    recipe = evidence.recipe
+    origin = fingerprint.Origin(recipe.train, recipe.model, evidence.data, evidence.inputs.hashes)
     return Forecast(
         steps=plan.steps,
         tokens=tokens,
@@ -66,10 +69,11 @@ def forecast_of(evidence: Evidence, size: Size) -> Forecast | None:
         peak_memory_bytes=rehearsal.peak_memory_bytes,
         device_memory_bytes=machine.device_memory_bytes,
         checkpoint_bytes=rehearsal.checkpoint.size_bytes if rehearsal.checkpoint else 0,
-        cost_usd=cost_usd(seconds, evidence.recipe.train.gpu_hour_usd, plan.processes),
+        cost_usd=cost_usd(seconds, recipe.train.gpu_hour_usd, plan.processes),
         floating_point_operations=operations,
         floor_seconds=None if peak is None else operations / (peak * plan.processes),
         other_ways=memory_of_ways(evidence, size),
+        made_from=fingerprint.of_work(origin, plan),
     )
 
 

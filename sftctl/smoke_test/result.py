@@ -79,6 +79,8 @@ class Forecast(_Record):
     floating_point_operations: float
     floor_seconds: float | None
     other_ways: tuple[MemoryUse, ...] = ()
+    made_from: dict[str, str] = {}
+    """Name -> hash of what decides what a run takes; a training made from anything else is not compared with it."""
 
 
 class SmokeTestResult(_Record):

@@ -1,43 +1,21 @@
 """Whether and where a run continues: only with the same data and recipe, and only from a whole checkpoint."""
 
-from typing import Any
-
 from sftctl.errors import ResumeRefused
-from sftctl.manifest import hash_value
 from sftctl.model.config import ModelConfig
 from sftctl.run_dir import RunDir
 from sftctl.tokenization.config import DataConfig
-from sftctl.train import checkpoints
+from sftctl.train import checkpoints, fingerprint
 from sftctl.train.checkpoints import Checkpoint
 from sftctl.train.config import TrainConfig
 from sftctl.train.row_files import row_files
-
-# These change how a run is done or shown, never what it learns (micro batches: up to rounding).
-_FREE_TO_CHANGE = {"micro_batch", "gradient_checkpointing", "keep_checkpoints", "report_to", "gpu_hour_usd"}
-_FREE_IN_MODEL = {"device", "merge", "attention"}
-
-
-def made_from(
-    config: TrainConfig, model: ModelConfig, data: DataConfig, *, seed: int, hashes: dict[str, str]
-) -> dict[str, str]:
-    """Name -> hash of everything that decides what is learned."""
-    named: dict[str, Any] = {"seed": seed}
-    for section, values, free in (
-        ("train", config, _FREE_TO_CHANGE | {"rows", "held_out"}),
-        ("model", model, _FREE_IN_MODEL),
-        ("data", data, set[str]()),
-    ):
-        fields = values.model_dump(mode="json")
-        named |= {f"{section}.{name}": value for name, value in fields.items() if name not in free}
-    return {name: hash_value(value) for name, value in named.items()} | hashes
 
 
 def refuse_changed(config: TrainConfig, model: ModelConfig, data: DataConfig, run_dir: RunDir, seed: int) -> None:
     """Raises ResumeRefused where the newest checkpoint was made otherwise; only its manifest is read."""
     found = checkpoints.newest_manifest(run_dir.checkpoints)
     if found is not None:
-        hashes = row_files(config, run_dir).hashes()
-        _refuse_changed(found, made_from(config, model, data, seed=seed, hashes=hashes))
+        origin = fingerprint.Origin(config, model, data, row_files(config, run_dir).hashes())
+        _refuse_changed(found, fingerprint.of_weights(origin, seed))
 
 
 def checkpoint_to_resume(run_dir: RunDir, wanted: dict[str, str]) -> Checkpoint | None:

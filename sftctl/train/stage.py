@@ -13,7 +13,7 @@ from sftctl.model.device import pick_device
 from sftctl.model.peak_memory import MemoryMark, mark_memory
 from sftctl.run_dir import RunDir, write_json
 from sftctl.tokenization.config import DataConfig
-from sftctl.train import checkpoints, launch, planning, publishing, sharding
+from sftctl.train import checkpoints, fingerprint, launch, planning, publishing, sharding
 from sftctl.train.assembly import (
     Assembled,
     TrainingSections,
@@ -28,13 +28,14 @@ from sftctl.train.card import Made, model_card
 from sftctl.train.checkpoints import Checkpoint
 from sftctl.train.conductor import Attempt
 from sftctl.train.config import TrainConfig
+from sftctl.train.fingerprint import Origin
 from sftctl.train.inputs import Inputs, read_inputs
 from sftctl.train.live import LiveTable
 from sftctl.train.metrics import MetricsLog
 from sftctl.train.monitor import Progress
 from sftctl.train.outcome import Clock, outcome_of, read_forecast
 from sftctl.train.result import Plan, TrainResult
-from sftctl.train.resuming import checkpoint_to_resume, made_from
+from sftctl.train.resuming import checkpoint_to_resume
 from sftctl.train.rounding import changes_in_words, rounded_by
 from sftctl.train.signals import StopRequest, stop_on_signal
 from sftctl.units import cost_usd
@@ -70,10 +71,11 @@ def train(  # noqa: PLR0913 - the face that every stage has, and the two ways to
         torch.cuda.set_device(launch.local_rank())
     sharding.refuse_unsupported(config)
     inputs = read_inputs(config, model, data, run_dir)
-    origin = made_from(config, model, data, seed=seed, hashes=inputs.hashes)
-    checkpoint = None if overwrite or resume == "never" else checkpoint_to_resume(run_dir, origin)
+    origin = Origin(config, model, data, inputs.hashes)
+    made_from = fingerprint.of_weights(origin, seed)
+    checkpoint = None if overwrite or resume == "never" else checkpoint_to_resume(run_dir, made_from)
     clock = Clock(time.perf_counter(), checkpoint.manifest.progress.wall_seconds if checkpoint else 0.0)
-    start = _Start(TrainingSections(config, model, seed), data, inputs, run_dir, origin, checkpoint, clock)
+    start = _Start(TrainingSections(config, model, seed), data, inputs, run_dir, made_from, checkpoint, clock)
     plan = _planned(start)
     # Set here, as in the smoke test, so that forecast and actual count the same: what holds the model and its training.
     memory = mark_memory(pick_device(model))
@@ -186,7 +188,9 @@ def _finish(
         model = sharding.whole_model(recipe, start.inputs, weights)
     chosen = _choose_weights(model, assembled.conductor.progress, run_dir)
     result = outcome_of(recipe, start.inputs, assembled, start.checkpoint, chosen)
-    result = result.model_copy(update={"forecast": read_forecast(run_dir, result.plan)})
+    origin = Origin(start.recipe.train, start.recipe.model, start.data, start.inputs.hashes)
+    work = fingerprint.of_work(origin, result.plan)
+    result = result.model_copy(update={"forecast": read_forecast(run_dir, work)})
     rows = start.inputs.rows[: publishing.CHECK_ROWS]
     live_logits = publishing.logits_of(model, rows)
     card = model_card(Made(recipe.train, recipe.model, start.data, recipe.seed), result, start.inputs.hashes)

@@ -3,10 +3,13 @@ from types import SimpleNamespace
 
 import pytest
 
+from sftctl.model.config import ModelConfig
 from sftctl.model.footprint import Size
 from sftctl.smoke_test.forecast import forecast_of
 from sftctl.smoke_test.rehearsal import Step, TrialSave
+from sftctl.tokenization.config import DataConfig
 from sftctl.train.config import TrainConfig
+from sftctl.train.fingerprint import Origin, of_work
 from sftctl.train.result import Plan
 
 SIZE = Size(
@@ -29,9 +32,13 @@ def _plan(**changes):
 def _evidence(**train):
     rows = [SimpleNamespace(input_ids=[1] * 50, trained_tokens=20) for _ in range(100)]
     return SimpleNamespace(
-        recipe=SimpleNamespace(train=TrainConfig(evaluations_per_epoch=2, checkpoints_per_epoch=1, **train)),
+        recipe=SimpleNamespace(
+            train=TrainConfig(evaluations_per_epoch=2, checkpoints_per_epoch=1, **train),
+            model=ModelConfig(path="builtin:tiny"),
+        ),
+        data=DataConfig(),
         questions=SimpleNamespace(held_out=rows[:25], prompts=[]),
-        inputs=SimpleNamespace(held_out=rows, rows=rows),
+        inputs=SimpleNamespace(held_out=rows, rows=rows, hashes={"training rows": "abc"}),
         after=None,
         before=SimpleNamespace(held_out_seconds=1.0, seconds_per_new_token=0.1),
         machine=SimpleNamespace(device="cpu", device_name="NVIDIA L4", device_memory_bytes=2**34),
@@ -81,3 +88,9 @@ def test_nothing_is_forecast_without_a_step():
     evidence = _evidence()
     evidence.rehearsal.steps = []
     assert forecast_of(evidence, dataclasses.replace(SIZE)) is None
+
+
+def test_a_forecast_names_what_it_was_made_from():
+    evidence = _evidence(learning_rate=1e-3)
+    origin = Origin(evidence.recipe.train, evidence.recipe.model, DataConfig(), {"training rows": "abc"})
+    assert forecast_of(evidence, SIZE).made_from == of_work(origin, _plan())
