@@ -11,9 +11,16 @@ from sftctl.curate.language import UNKNOWN, guess_language
 from sftctl.data.conversation import Conversation
 from sftctl.pattern import Pattern
 
+_NAMES = (
+    "french|german|spanish|italian|portuguese|dutch|polish|russian|ukrainian|czech|bulgarian|serbian|norwegian|catalan"
+    "|arabic|persian|farsi|urdu|thai|chinese|mandarin|cantonese|japanese|korean|hindi|turkish|swedish|danish"
+    "|vietnamese|indonesian|malay|latin|greek|hebrew"
+)
 _LANGUAGE_ASKED = Pattern(
-    r"\btranslat|\blanguage\b|\b(?:in|into|to|for) (?:french|german|spanish|italian|portuguese|dutch|polish|russian"
-    r"|arabic|chinese|mandarin|japanese|korean|hindi|turkish|swedish|danish|vietnamese|indonesian|latin|greek|hebrew)\b",
+    rf"\btranslat|\blanguage\b|\bin the original\b|\b(?:in|into|to|for) (?:{_NAMES})\b"
+    rf"|\b(?:{_NAMES}) (?:version|words?|phrase|sentence|text|equivalent|poem|song|letter)\b"
+    r"|übersetz|vertaal|tradui|traduc|traduz|tradur|przetłumacz|перевед|перекл|översätt|oversæt|oversett|terjemah"
+    r"|çevir|\bdịch\b|翻译|翻譯|訳|번역|अनुवाद|ترجم|תרגם|μετάφρα",
     re.IGNORECASE,
 )
 

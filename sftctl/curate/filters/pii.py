@@ -17,10 +17,17 @@ Kind = Literal["email", "card", "iban", "api_key"]
 _EMAIL = Pattern(r"(?<![\w.+-])[A-Za-z0-9][\w.+-]{0,63}@(?:[A-Za-z0-9-]{1,63}\.){1,4}[A-Za-z]{2,24}(?![\w-])")
 _PLACEHOLDER = Pattern(
     r"@(?:[\w-]+\.)*(?:example|domain|email|mail|test|company|yourcompany|website|sample|abc|xyz)\.\w+\Z"
-    r"|\A(?:your|name|user|username|example|test|someone|email|info|support|contact|john|jane|jdoe)\w*[.\w-]*@",
+    r"|\A(?:your|name|user|username|example|test|someone|email|info|support|contact|john|jane|jdoe)\w*[.\w-]*@"
+    # Accounts of machines and roles, and what stands before the host in an address of a service.
+    r"|\A(?:git|root|admin|ubuntu|ec2-user|postgres|pass|password|pwd|secret|foo|bar|no-?reply|hello|sales|office|help)@",
     re.IGNORECASE,
 )
-_CARD = Pattern(r"(?<![\d.,-])(?:\d{4}[ -]?\d{4}[ -]?\d{4}[ -]?\d{1,7}|\d{4}[ -]?\d{6}[ -]?\d{5})(?![.,-]?\d)")
+_CARD = Pattern(r"(?<![\d.,-])(?:\d{4}[ -]?\d{4}[ -]?\d{4}[ -]?\d{1,7}|\d{4}[ -]?\d{6}[ -]?\d{4,5})(?![.,-]?\d)")
+_ISSUED = Pattern(
+    r"4(?:\d{15}|\d{18})|5[1-5]\d{14}|2(?:22[1-9]|2[3-9]\d|[3-6]\d\d|7[01]\d|720)\d{12}|3[47]\d{13}"
+    r"|3(?:0[0-5]|[68]\d)\d{11}|35\d{14}|6(?:011|4[4-9]\d|5\d\d)\d{12}|62\d{14,17}|(?:50|5[6-9]|6[0-9])\d{14}"
+)
+"""Visa, Mastercard (both ranges), American Express, Diners, JCB, Discover, UnionPay, Maestro."""
 _IBAN = Pattern(r"\b[A-Z]{2}\d{2}(?: ?[A-Z0-9]{4}){2,7}(?: ?[A-Z0-9]{1,3})?\b")
 _API_KEY = Pattern(
     r"\bsk-(?:proj-|ant-)?[A-Za-z0-9_-]{20,}|\bAKIA[0-9A-Z]{16}\b|\bgh[pousr]_[A-Za-z0-9]{36,}\b|\bAIza[0-9A-Za-z_-]{35}\b"
@@ -29,9 +36,10 @@ _API_KEY = Pattern(
 
 
 def _is_card(text: str) -> bool:
-    """Luhn (1960), a real issuer's first digit, and not one digit throughout."""
-    digits = [int(character) for character in text if character.isdigit()]
-    if digits[0] not in (3, 4, 5, 6) or len(set(digits)) < 4:
+    """Luhn (1960), as long as its issuer makes them, and not one digit or two throughout."""
+    plain = "".join(character for character in text if character.isdigit())
+    digits = [int(digit) for digit in plain]
+    if len(set(digits)) < 4 or not _ISSUED.fullmatch(plain):
         return False
     doubled = (sum(divmod(2 * digit, 10)) for digit in digits[-2::-2])
     return (sum(digits[-1::-2]) + sum(doubled)) % 10 == 0

@@ -11,6 +11,11 @@ from sftctl.data.conversation import Conversation
 from sftctl.pattern import Pattern
 
 _NOT_WORD = Pattern(r"[^\w]+")
+_CODE_BEGUN = Pattern(
+    r"\s*(?:(?:async )?def |class |import |from \w+ import |#include|#!|public |private |static |function |fn |func "
+    r"|package |const |let |var |@\w+|//|/\*|<\?php|```)"
+)
+"""Code to be gone on with: a whole function begins with the line that was given."""
 
 
 class PromptEcho(Rule):
@@ -30,7 +35,9 @@ class PromptEcho(Rule):
             return None
         said = _NOT_WORD.sub(" ", prompt).strip().casefold()
         answer = _NOT_WORD.sub(" ", response[: 2 * len(prompt) + 100]).strip().casefold()
-        if english_length(said) >= self.min_characters and answer.startswith(said):
+        if english_length(said) < self.min_characters or _CODE_BEGUN.match(prompt):
+            return None
+        if answer.startswith(said):
             return "repeats_the_prompt"
         return None
 

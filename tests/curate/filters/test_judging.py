@@ -202,6 +202,14 @@ def test_a_language_that_the_source_does_not_have_is_flagged():
     assert language_reason(question, PROSE) is None
     assert language_reason("Translate the sentence about the dog and the cat for me.", GERMAN) is None
     assert language_reason(GERMAN, GERMAN) is None
+    assert (
+        language_reason("Give me the German version of this text: the dog is not on the way with the cat.", GERMAN)
+        is None
+    )
+    assert (
+        language_reason("Traduce al alemán: el perro no está en la casa con el gato, y es para los niños.", GERMAN)
+        is None
+    )
     assert language_reason(question, GERMAN, OtherLanguage(expected=("en", "de"))) is None
     assert language_reason(question, PROSE, OtherLanguage(expected=("de",))) is None, "the prompt is English too"
 
@@ -232,6 +240,10 @@ def test_an_answer_that_says_the_prompt_again():
     )
     assert reason(PromptEcho(), prompt, "The three largest lakes of Finland are Saimaa and two more.") is None
     assert reason(PromptEcho(), "Say hi.", "Say hi. Hi.") is None
+    chinese = "请告诉我芬兰最大的三个湖泊的名字和面积。"
+    assert reason(PromptEcho(), chinese, f"{chinese}塞马湖是最大的。") == "repeats_the_prompt"
+    code = "def added_numbers(first: int, second: int) -> int:\n"
+    assert reason(PromptEcho(), code, code + "    return first + second") is None
 
 
 @pytest.mark.parametrize(
@@ -247,6 +259,22 @@ def test_an_answer_that_says_the_prompt_again():
         ("Give me a list of fruits.", "apple, pear, plum", None),
         ("Put it in a table.", "It cannot be put so", "asked_for_table"),
         ("Count the rows in a table named users.", "SELECT COUNT(*) FROM users;", None),
+        (
+            "CREATE TABLE head (age INTEGER)\n\nHow many are older than 56?",
+            "SELECT COUNT(*) FROM head WHERE age > 56",
+            None,
+        ),
+        ("Who scored most according to the table?\n\nAnn | 3\nBob | 5", "Bob", None),
+        ("How do I make a table out of oak?", "Cut four legs and one top", None),
+        ("Turn these bullet points into a paragraph:\n- sea\n- salt", "The sea is full of salt.", None),
+        ("Do not use bullet points. Name two fruits.", "Apple and pear.", None),
+        ("What is a JSON object?", "It is a set of names and values.", None),
+        ("Explain the JSON format.", "It is a text format for nested data.", None),
+        ("Create a workout program.", "Start with ten minutes of walking.", None),
+        ("Give the main function of the mitochondria.", "They make energy.", None),
+        ("Write a program to find the largest number.", "It is the largest one.", "asked_for_code"),
+        ("Write a Java program for a clock.", "A clock tells the time.", "asked_for_code"),
+        ("What do I eat? Answer in JSON.", "Bread.", "asked_for_json"),
     ],
 )
 def test_format_that_was_asked_for(prompt, response, expected):
