@@ -69,7 +69,7 @@ class StaticMemory:
 
 
 @dataclass(frozen=True, slots=True)
-class Batch:
+class MicroBatch:
     """What one device holds at once, in tokens."""
 
     tokens: int
@@ -132,7 +132,7 @@ def static_memory_on_cpu(size: Size, *, adapter_only: bool) -> StaticMemory:
     return StaticMemory(4 * weights, 4 * trained, 8 * trained)
 
 
-def activation_bytes(size: Size, batch: Batch, *, bytes_per_value: int) -> int:
+def activation_bytes(size: Size, batch: MicroBatch, *, bytes_per_value: int) -> int:
     """What a forward pass keeps for the backward pass of a Llama-shaped model with memory-efficient attention.
 
     Per layer and token: two residual streams, two normed ones and their inputs in float32, q, k, v, the attention's

@@ -34,7 +34,7 @@ class Preview(_Record):
     pieces: tuple[Piece, ...]
 
 
-class Answer(_Record):
+class AnsweredPrompt(_Record):
     """One held-out prompt, answered greedily before and after the steps."""
 
     id: str
@@ -95,7 +95,7 @@ class SmokeTestResult(_Record):
     losses: tuple[float | None, ...]
     seconds: float
     preview: tuple[Preview, ...] = ()
-    answers: tuple[Answer, ...] = ()
+    answers: tuple[AnsweredPrompt, ...] = ()
     forecast: Forecast | None = None
 
     @classmethod

@@ -27,7 +27,7 @@ from sftctl.smoke_test.own_template import compare_templates
 from sftctl.smoke_test.preview import preview
 from sftctl.smoke_test.questions import Rows
 from sftctl.smoke_test.rehearsal import Limits, Rehearsal, Subject, rehearse
-from sftctl.smoke_test.result import Answer, Check, SmokeTestResult
+from sftctl.smoke_test.result import AnsweredPrompt, Check, SmokeTestResult
 from sftctl.smoke_test.sample import longest_first
 from sftctl.smoke_test.snapshot import Questions, Snapshot, take_snapshot
 from sftctl.smoke_test.telling import in_words, tell
@@ -173,11 +173,11 @@ def _gather(
     )
 
 
-def _answers(evidence: Evidence) -> tuple[Answer, ...]:
+def _answers(evidence: Evidence) -> tuple[AnsweredPrompt, ...]:
     if evidence.after is None:
         return ()
     return tuple(
-        Answer(
+        AnsweredPrompt(
             id=prompt.id,
             prompt=prompt.text,
             reference=prompt.reference,

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from sftctl.model.footprint import Batch, Size, Way, activation_bytes, static_memory
+from sftctl.model.footprint import MicroBatch, Size, Way, activation_bytes, static_memory
 from sftctl.train.result import Plan
 from sftctl.units import data_size
 
@@ -43,7 +43,7 @@ class Demand:
 def room_on_gpu(demand: Demand, free_bytes: int) -> Room:
     """The tokens whose activations fit beside weights, gradients and optimizer; 0 where not even those fit."""
     static = static_memory(demand.size, demand.way).total
-    batch = Batch(_ROUNDED_TO, round(_ROUNDED_TO * demand.trained_share), demand.checkpointing)
+    batch = MicroBatch(_ROUNDED_TO, round(_ROUNDED_TO * demand.trained_share), demand.checkpointing)
     bytes_per_token = _FORMULA_MARGIN * activation_bytes(demand.size, batch, bytes_per_value=2) / _ROUNDED_TO
     left = _USABLE_SHARE * free_bytes - static
     if left < bytes_per_token * _ROUNDED_TO:
@@ -55,8 +55,8 @@ def room_on_gpu(demand: Demand, free_bytes: int) -> Room:
     return Room(min(fitting, MOST_TOKENS), why if fitting < MOST_TOKENS else f"more would fit: {why}")
 
 
-def fullest_batch(plan: Plan) -> Batch:
+def fullest_batch(plan: Plan) -> MicroBatch:
     """What a full micro-batch of this data holds: the limit, or all of a step where that is less."""
     tokens = round(min(plan.micro_batch_tokens, max(plan.tokens_held, plan.longest)))
     trained = round(tokens * plan.trained_tokens / plan.total_tokens)
-    return Batch(tokens, trained, plan.gradient_checkpointing)
+    return MicroBatch(tokens, trained, plan.gradient_checkpointing)

@@ -5,7 +5,7 @@ import pytest
 from sftctl.model.adapters import attach
 from sftctl.model.config import LoraConfig, ModelConfig
 from sftctl.model.footprint import (
-    Batch,
+    MicroBatch,
     activation_bytes,
     device_peak_flops,
     size_of,
@@ -60,7 +60,7 @@ def test_the_counted_adapter_is_the_attached_one(config, lora):
 
 def test_checkpointing_keeps_one_stream_a_layer_and_one_layer(seven_b):
     # 2 * 4096 * 32 streams, and one layer: 2 * (9 * 4096 + 2 * 4096 + 4 * 11008) + 8 * 4096
-    batch = Batch(tokens=1000, trained=0, checkpointing=True)
+    batch = MicroBatch(tokens=1000, trained=0, checkpointing=True)
     assert activation_bytes(seven_b, batch, bytes_per_value=2) == 1000 * (262_144 + 178_176 + 32_768)
 
 
