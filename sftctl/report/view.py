@@ -11,7 +11,7 @@ from sftctl.units import data_size, dollars, duration, percent
 
 
 @dataclass(frozen=True)
-class Piece:
+class Segment:
     """Part of an answer; marked where the other side differs."""
 
     text: str
@@ -24,8 +24,8 @@ class AnswerRow:
 
     source: str
     prompt: str
-    base: tuple[Piece, ...] | None
-    tuned: tuple[Piece, ...]
+    base: tuple[Segment, ...] | None
+    tuned: tuple[Segment, ...]
     reference: str | None
     changed: bool
     base_miss: str
@@ -147,8 +147,8 @@ def _answer_row(row: SideBySide, result: EvalResult) -> AnswerRow:
     return AnswerRow(
         source=row.source,
         prompt=row.prompt,
-        base=None if row.base is None else _pieces(row.base, row.base_marks),
-        tuned=_pieces(row.tuned, row.tuned_marks),
+        base=None if row.base is None else _segments(row.base, row.base_marks),
+        tuned=_segments(row.tuned, row.tuned_marks),
         reference=row.reference,
         changed=row.base != row.tuned,
         base_miss=", ".join(base),
@@ -164,12 +164,12 @@ def _misses(result: EvalResult, scores: Mapping[str, float | None], *, confident
     return [*failed, *(["confidently wrong"] if confidently_wrong else [])]
 
 
-def _pieces(text: str, marks: Sequence[Mark]) -> tuple[Piece, ...]:
-    pieces, position = [], 0
+def _segments(text: str, marks: Sequence[Mark]) -> tuple[Segment, ...]:
+    segments, position = [], 0
     for mark in sorted(marks, key=lambda mark: mark.start):
-        pieces += [Piece(text[position : mark.start], False), Piece(text[mark.start : mark.end], True)]
+        segments += [Segment(text[position : mark.start], False), Segment(text[mark.start : mark.end], True)]
         position = mark.end
-    return tuple(piece for piece in [*pieces, Piece(text[position:], False)] if piece.text)
+    return tuple(segment for segment in [*segments, Segment(text[position:], False)] if segment.text)
 
 
 def verdict_columns(results: Results) -> list[str]:

@@ -21,7 +21,7 @@ _STYLES: tuple[Style, ...] = ("edges", "end", "answer", "calls")
 
 
 @dataclass(frozen=True)
-class Place:
+class MessageSpan:
     """Where one message lies in the rendering, in characters; None where it could not be marked or is not rendered."""
 
     start: int | None = None
@@ -31,8 +31,8 @@ class Place:
     style: Style | None = field(default=None)
 
 
-def locate(messages: Messages, plain: str, render: Renderer) -> list[Place]:
-    """The place of every message in `plain`, the rendering of `messages`.
+def locate(messages: Messages, plain: str, render: Renderer) -> list[MessageSpan]:
+    """The span of every message in `plain`, the rendering of `messages`.
 
     A marked rendering counts only if it equals the plain one without its sentinels.
     """
@@ -40,16 +40,16 @@ def locate(messages: Messages, plain: str, render: Renderer) -> list[Place]:
         raise MaskRefused("private_use_text", "the row holds characters of Unicode's private plane 16")
     marked = render.or_none([mark(message, number, "edges") for number, message in enumerate(messages)])
     if marked is not None and _SENTINEL.sub("", marked) == plain:
-        return [_place(marked, message, number, "edges") for number, message in enumerate(messages)]
+        return [_message_span(marked, message, number, "edges") for number, message in enumerate(messages)]
     return [_locate_alone(messages, number, plain, render) for number in range(len(messages))]
 
 
-def _locate_alone(messages: Messages, number: int, plain: str, render: Renderer) -> Place:
+def _locate_alone(messages: Messages, number: int, plain: str, render: Renderer) -> MessageSpan:
     for style in _STYLES:
         marked = render.or_none(mark_one(messages, number, style))
         if marked is not None and _SENTINEL.search(marked) and _SENTINEL.sub("", marked) == plain:
-            return _place(marked, messages[number], number, style)
-    return Place()
+            return _message_span(marked, messages[number], number, style)
+    return MessageSpan()
 
 
 def mark_one(messages: Messages, number: int, style: Style) -> list[Mapping[str, Any]]:
@@ -115,7 +115,7 @@ def _mark_calls(calls: Any, name: str, argument: str) -> Any:
     return calls
 
 
-def _place(marked: str, message: Mapping[str, Any], number: int, style: Style) -> Place:
+def _message_span(marked: str, message: Mapping[str, Any], number: int, style: Style) -> MessageSpan:
     offsets: dict[str, list[int]] = {}
     for removed, match in enumerate(_SENTINEL.finditer(marked)):
         offsets.setdefault(match.group(), []).append(match.start() - removed)
@@ -128,7 +128,7 @@ def _place(marked: str, message: Mapping[str, Any], number: int, style: Style) -
     if message.get("tool_calls"):
         # Many templates render the calls of a turn and not its text: what is rendered is still all there is to learn.
         missing = [] if len(offsets.get(name, ())) >= len(message["tool_calls"]) else ["tool_calls"]
-    return Place(
+    return MessageSpan(
         start=min(offsets[opening]) if opening in offsets else None,
         end=max(found, default=None),
         repeated=any(len(offsets.get(sentinel, ())) > 1 for sentinel in (opening, closing, argument)),

@@ -7,7 +7,7 @@ from functools import cached_property
 from itertools import combinations, pairwise
 from typing import NamedTuple
 
-from sftctl.tokenization.marking import Place, after_last_sentinel, locate, mark, mark_one, sentinels
+from sftctl.tokenization.marking import MessageSpan, after_last_sentinel, locate, mark, mark_one, sentinels
 from sftctl.tokenization.refusal import MaskRefused
 from sftctl.tokenization.rendering import Messages, Renderer, common_length
 
@@ -34,7 +34,7 @@ class Marked(NamedTuple):
 
     text: str
     spans: tuple[Span, ...]
-    places: tuple[Place, ...]
+    places: tuple[MessageSpan, ...]
     unlike: tuple[str, ...]
     """Of each span: how the generation prompt goes on where it leaves the rendering; empty where it does not."""
 
@@ -79,7 +79,7 @@ class _SpanFinder:
         return self.render(self.messages)
 
     @cached_property
-    def places(self) -> list[Place]:
+    def places(self) -> list[MessageSpan]:
         return locate(self.messages, self.text, self.render)
 
     def find(self) -> Marked:
@@ -171,7 +171,7 @@ class _SpanFinder:
 
     def _start_by_tail(self, number: int, prompt: str) -> Start:
         """Earlier turns are rendered differently once this one follows: compare only what lies between the turns."""
-        previous = self.places[number - 1] if number else Place()
+        previous = self.places[number - 1] if number else MessageSpan()
         if previous.end is not None and previous.style is not None:
             marked = self.render.or_none(
                 mark_one(self.messages[:number], number - 1, previous.style), generation_prompt=True
@@ -224,7 +224,7 @@ class _SpanFinder:
         later = [p for place in self.places for p in (place.start, place.end) if p is not None and p > position]
         return self.text[position : min(later, default=len(self.text))]
 
-    def _tails(self, number: int, place: Place, tail: str) -> tuple[str | None, str | None]:
+    def _tails(self, number: int, place: MessageSpan, tail: str) -> tuple[str | None, str | None]:
         """What is rendered behind a message when it is the last one, and when another follows."""
         assert place.style is not None
         if number + 1 < len(self.messages):
