@@ -15,7 +15,7 @@ from sftctl.model.use import how_to_use
 from sftctl.quick_imports import quick_imports
 from sftctl.recipe import resolved_yaml
 from sftctl.recipe_files import misread_sources_located, require_files
-from sftctl.recipe_rows import look_at_sources, refuse_unusable_rows, tell
+from sftctl.recipe_rows import look_at_files, look_at_sources, refuse_unusable_rows, tell
 from sftctl.run_dir import locked, write_text
 from sftctl.session import Session
 from sftctl.stage_inputs import STANDARD_INPUT, inputs_of, with_builtin_paths
@@ -44,6 +44,8 @@ def run_stages(session: Session, stages: Sequence[Stage]) -> Ending:
             _refuse_launcher(stages)
             require_files(session.loaded, stages, session.run_dir.root)
             session = replace(session, first_look=look_at_sources(session.loaded, stages))
+            if main_process:
+                look_at_files(session.loaded, stages)
             if session.options.dry_run:
                 return _dry_run(session, stages)
             if main_process:

@@ -1,16 +1,21 @@
 """The first rows of what a recipe names must be what it says: what is not so is told before anything slow begins."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from sftctl import console
-from sftctl.data.first_look import FirstLook, Look, look_at
+from sftctl.curate.config import CurateConfig
+from sftctl.data.first_look import MOST_ROWS, FileCheck, FirstLook, Look, look_at, look_at_file, look_at_own_rows
+from sftctl.data.read import read_values
 from sftctl.errors import DataUnusable
+from sftctl.eval.first_look import file_checks
 from sftctl.manifest import Stage
 from sftctl.recipe import LoadedRecipe
-from sftctl.recipe_errors import recipe_error
+from sftctl.recipe_errors import Problem, recipe_error
 from sftctl.recipe_files import misread_problems
 from sftctl.stage_inputs import with_builtin_paths
+from sftctl.train.config import TrainConfig
 from sftctl.units import percent
 
 
@@ -27,6 +32,45 @@ def look_at_sources(loaded: LoadedRecipe, stages: Sequence[Stage]) -> FirstLook:
             console.warn(str(unusable))
         raise recipe_error(problem for misread in found.misread for problem in misread_problems(loaded, misread))
     return found
+
+
+def look_at_files(loaded: LoadedRecipe, stages: Sequence[Stage]) -> None:
+    """Raises DataUnusable with all that is wrong with the first rows of files that these stages read later.
+
+    Those of eval are looked at before a training; where eval is not asked for, what is wrong is a warning.
+    """
+    faults = _faults(loaded, "curate", _curate_checks) if "curate" in stages else []
+    faults += _faults(loaded, "train", _train_checks) if "train" in stages else []
+    of_eval = _faults(loaded, "eval", file_checks) if "train" in stages else []
+    if "eval" in stages:
+        faults += of_eval
+    elif of_eval:
+        console.warn("\n".join(["eval will not be able to read what the recipe names:", *of_eval]))
+    if faults:
+        count = "a file" if len(faults) == 1 else f"{len(faults)} files"
+        raise DataUnusable("\n".join([f"{count} that the recipe names cannot be used", *faults]))
+
+
+def _faults(loaded: LoadedRecipe, name: str, checks: Callable[[Any], Iterable[FileCheck]]) -> list[str]:
+    section = getattr(loaded.recipe, name)
+    found = [(check.key, check.fault()) for check in checks(with_builtin_paths(section))] if section else []
+    return [
+        Problem(fault, *loaded.locate((name, *key), key=False)).describe() for key, fault in found if fault is not None
+    ]
+
+
+def _curate_checks(config: CurateConfig) -> Iterator[FileCheck]:
+    if config.hold_out.frozen is not None:
+        yield FileCheck(("hold_out", "frozen"), str(config.hold_out.frozen), look_at_own_rows)
+    for index, path in enumerate(config.decontaminate.benchmarks):
+        read = partial(read_values, most_rows=MOST_ROWS)
+        yield FileCheck(("decontaminate", "benchmarks", index), str(path), read)
+
+
+def _train_checks(config: TrainConfig) -> Iterator[FileCheck]:
+    for key, path in (("rows", config.rows), ("held_out", config.held_out)):
+        if path is not None:
+            yield FileCheck((key,), str(path), look_at_file)
 
 
 def refuse_unusable_rows(found: FirstLook, max_bad_fraction: float) -> None:

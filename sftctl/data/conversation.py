@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, NotRequired, TypedDict
 
+from sftctl.errors import DataUnusable
+
 Role = Literal["system", "user", "assistant", "tool", "document"]
 SourceRole = Literal["domain", "general", "code", "safety"]
 
@@ -114,7 +116,21 @@ def _digest(text: str) -> str:
 
 
 def read_conversations(path: Path) -> Iterator[Conversation]:
-    """Rows of a file that sftctl wrote itself (train.jsonl, held_out.jsonl)."""
-    with path.open(encoding="utf-8") as file:
-        for line in file:
-            yield Conversation.from_json(json.loads(line))
+    """Rows of a file that sftctl wrote itself (train.jsonl, held_out.jsonl). Raises DataUnusable at any other row."""
+    with path.open("rb") as file:
+        for number, line in enumerate(file, start=1):
+            try:
+                row = Conversation.from_json(json.loads(line))
+                known = all(message["role"] and type(message["content"]) is str for message in row.messages)
+            except (ValueError, TypeError, KeyError, AttributeError) as problem:
+                raise _not_ours(path, number) from problem
+            if not known or not row.messages:
+                raise _not_ours(path, number)
+            yield row
+
+
+def _not_ours(path: Path, line: int) -> DataUnusable:
+    return DataUnusable(
+        f"{path}:{line}: no row as sftctl writes it, with id, messages, source and role. Name the held_out.jsonl or "
+        "train.jsonl of a run"
+    )

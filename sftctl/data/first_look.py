@@ -4,13 +4,23 @@ import itertools
 import os
 import select
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
 from sftctl.data.byte_streams import STANDARD_INPUT
+from sftctl.data.conversation import read_conversations
 from sftctl.data.detect import SAMPLE_ROWS
-from sftctl.data.ingest import OnControlTokens, Reader, detected, head_of, refuse_unusable, refused_tokens, rows_of
+from sftctl.data.ingest import (
+    OnControlTokens,
+    Reader,
+    detected,
+    head_of,
+    refuse_unusable,
+    refused_tokens,
+    rows_of,
+)
 from sftctl.data.ingested import Detected
 from sftctl.data.read import read_by_datasets
 from sftctl.data.rows import AnyRow, RawRow, UnreadableRow
@@ -20,6 +30,9 @@ from sftctl.errors import DataUnusable, MisreadSource, UsageError
 
 MOST_LINES = 1_000
 """Lines of any kind that are looked at; where fewer than a hundred of them are rows, more of the file decides."""
+
+MOST_ROWS = 2_000
+"""Rows that are looked at where a file must be faultless: a benchmark, answers, rows that sftctl wrote."""
 
 _PIPE_SECONDS = 0.5
 """How long a pipe is waited for. One that says nothing is looked at when it is its turn to be read."""
@@ -49,7 +62,9 @@ class FirstLook:
     begun: dict[str, Iterator[AnyRow]] = field(default_factory=dict)
 
 
-def look_at(sources: Sequence[Source], *, on_control_tokens: OnControlTokens, max_bad_fraction: float) -> FirstLook:
+def look_at(
+    sources: Sequence[Source], *, on_control_tokens: OnControlTokens, max_bad_fraction: float | None
+) -> FirstLook:
     """A look at a hundred rows of each source, in at most a thousand lines. Pipes come last, for they may be slow."""
     found = FirstLook()
     refused = refused_tokens(on_control_tokens)
@@ -69,7 +84,7 @@ def look_at(sources: Sequence[Source], *, on_control_tokens: OnControlTokens, ma
     return found
 
 
-def _look(source: Source, refused: Sequence[str], max_bad_fraction: float, found: FirstLook) -> Look:
+def _look(source: Source, refused: Sequence[str], max_bad_fraction: float | None, found: FirstLook) -> Look:
     """Raises MisreadSource, UsageError and DataUnusable as reading the source would, of what is certain by now."""
     rows = rows_of(source)
     head = head_of(rows, most=MOST_LINES)
@@ -121,3 +136,43 @@ def _is_open_pipe(source: Source) -> bool:
     if source.path == STANDARD_INPUT:
         return True
     return source.path.startswith(_OPEN_PIPES) and not Path(source.path).is_file()
+
+
+class FileCheck(NamedTuple):
+    """A file that a section of the recipe names under a key, and what reads its first rows."""
+
+    key: tuple[str | int, ...]
+    path: str
+    read: Callable[[str], object]
+
+    def fault(self) -> str | None:
+        """What is wrong with it; None for what is no local file, such as a data set of a hub or a pipe."""
+        if Path(self.path).is_file():
+            try:
+                self.read(self.path)
+            except (DataUnusable, UsageError) as fault:
+                return str(fault)
+        return None
+
+
+def look_at_file(path: str) -> None:
+    """Of a file of rows that the recipe names by its path alone. Raises DataUnusable or UsageError as reading it would.
+
+    It is the train.jsonl or held_out.jsonl of a run, or in any format that `auto` finds. An empty one is no fault here.
+    """
+    source = Source(name="rows", path=path)
+    first = next((row for row in rows_of(source) if isinstance(row, RawRow)), None)
+    if first is not None and {"id", "messages", "source", "role"} <= first.value.keys():
+        look_at_own_rows(path)
+    elif Path(path).stat().st_size:
+        found = look_at([source], on_control_tokens="keep", max_bad_fraction=None)
+        for misread in found.misread:
+            raise DataUnusable(misread.fact or str(misread))
+        for unusable in found.unusable:
+            raise unusable
+
+
+def look_at_own_rows(path: str) -> None:
+    """Of a file that sftctl wrote. Raises DataUnusable."""
+    for _ in itertools.islice(read_conversations(Path(path)), MOST_ROWS):
+        pass

@@ -1,6 +1,7 @@
 """Any supported file, standard input or hub data set becomes a stream of rows, each with its line."""
 
 import io
+import itertools
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -52,10 +53,10 @@ def _reader_of(kind: str) -> _Reader:
     return read_parquet
 
 
-def read_values(path: str, *, file_type: FileType = "auto") -> list[dict[str, Any]]:
-    """All rows of a file that must be faultless, such as a benchmark; raises DataUnusable at its first bad line."""
+def read_values(path: str, *, file_type: FileType = "auto", most_rows: int | None = None) -> list[dict[str, Any]]:
+    """All rows, or the first, of a file that must be faultless, such as a benchmark; DataUnusable at a bad line."""
     values = []
-    for row in read_rows(path, file_type=file_type):
+    for row in itertools.islice(read_rows(path, file_type=file_type), most_rows):
         if isinstance(row, UnreadableRow):
             raise DataUnusable(f"{path}:{row.line}: {row.message} [{row.reason}]")
         if isinstance(row, RawRow):

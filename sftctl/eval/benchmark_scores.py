@@ -8,10 +8,9 @@ from itertools import islice
 from typing import Any
 
 from sftctl import console
-from sftctl.data.read import read_rows
-from sftctl.data.rows import BlankRow, RawRow, UnreadableRow
 from sftctl.errors import DataUnusable
 from sftctl.eval.benchmark_figures import ItemScore
+from sftctl.eval.benchmark_items import read_items
 from sftctl.eval.benchmarks import Item, Scored
 from sftctl.eval.config import BenchmarksConfig
 from sftctl.eval.ledger import Ledger, key_of
@@ -19,7 +18,6 @@ from sftctl.eval.prompts import stratified
 from sftctl.eval.scorer import choice_log_likelihoods, cut_items
 
 _ITEMS_AT_ONCE = 256
-_FIRST_REASONS = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +39,7 @@ class Sample:
 
 def read_sample(task: Scored, seed: int) -> Sample:
     """A sample spread over the groups. Raises DataUnusable for an empty file or a row that is no item."""
-    items = _read_items(task, task.path, task.split)
+    items = read_items(task, task.path, task.split)
     repeats: dict[str, int] = {}
     named = []
     for item in _after_shots(task, items):
@@ -58,7 +56,7 @@ def _after_shots(task: Scored, items: Sequence[Item]) -> list[Item]:
         return [item.after(()) for item in items]
     source = task.shots.path or task.path
     examples: dict[str, list[Item]] = defaultdict(list)
-    for example in _read_items(task, source, task.shots.split):
+    for example in read_items(task, source, task.shots.split):
         examples[example.group].append(example)
     asked = []
     for item in items:
@@ -71,32 +69,6 @@ def _after_shots(task: Scored, items: Sequence[Item]) -> list[Item]:
             )
         asked.append(item.after(shots))
     return asked
-
-
-def _read_items(task: Scored, path: str, split: str) -> list[Item]:
-    items, problems = [], []
-    for row in read_rows(path, split=split, subset=task.subset):
-        if isinstance(row, BlankRow):
-            continue
-        try:
-            items.append(_item(task, row))
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
-            reason = f"has no {error}" if isinstance(error, KeyError) else str(error)
-            problems.append(f"row {row.line}: {reason}")
-    if problems:
-        raise DataUnusable(
-            f"eval.benchmarks: {task.id}: {path}: {len(problems)} rows are no items of format {task.format}: "
-            f"{'; '.join(problems[:_FIRST_REASONS])}. Check format and fields."
-        )
-    if not items:
-        raise DataUnusable(f"eval.benchmarks: {task.id}: {path} has no rows.")
-    return items
-
-
-def _item(task: Scored, row: RawRow | UnreadableRow) -> Item:
-    if isinstance(row, UnreadableRow):
-        raise ValueError(row.message)
-    return task.item(row.value)
 
 
 def score_sample(

@@ -7,7 +7,7 @@ import pytest
 from sftctl.curate.config import HoldOutConfig
 from sftctl.curate.hold_out import draw_held_out
 from sftctl.curate.result import CurateResult
-from sftctl.errors import MissingInput
+from sftctl.errors import DataUnusable, MissingInput
 from tests.curate import plain_pairs
 from tests.curate.conversations import conversation, made_up_rows, read_jsonl, run_curate, write_rows
 
@@ -195,6 +195,16 @@ def test_a_frozen_file_is_the_held_out_set(tmp_path):
     assert (result.hold_out.rows, result.verdicts["held_out"]) == (10, 10)
     same = (tmp_path / "other/data/held_out.jsonl").read_bytes() == (tmp_path / "run/data/held_out.jsonl").read_bytes()
     assert same
+
+
+@pytest.mark.parametrize(
+    "row", ["no JSON", "[1]", '{"x": 1}', '{"id": "1", "messages": [], "source": "a", "role": "code"}']
+)
+def test_a_frozen_file_that_no_run_wrote_is_an_error_at_its_line(row, tmp_path):
+    write_rows(tmp_path / "rows.jsonl", made_up_rows(20))
+    (tmp_path / "frozen.jsonl").write_text(f"{row}\n")
+    with pytest.raises(DataUnusable, match=r"frozen\.jsonl:1: no row as sftctl writes it"):
+        run_curate(tmp_path, hold_out={"frozen": tmp_path / "frozen.jsonl"})
 
 
 def test_a_frozen_file_that_is_not_there_is_an_error(tmp_path):

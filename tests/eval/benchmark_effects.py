@@ -7,7 +7,7 @@ from typing import Any
 from unittest import mock
 
 from sftctl.data.rows import RawRow
-from sftctl.eval import benchmark_scores, lm_eval_task, verdicts
+from sftctl.eval import benchmark_items, benchmark_scores, lm_eval_task, verdicts
 from sftctl.eval.benchmarks import LmEval
 from sftctl.eval.config import EvalConfig, LossGate
 from sftctl.eval.ledger import Ledger
@@ -86,7 +86,7 @@ def _asked_of_the_hub(key: str, **options: Any) -> Any:
         given = {"id": "a", "path": "org/name", **options}
         given |= {section: {**given[section], name: value}} if section else {name: value}
         task = EvalConfig.model_validate({"benchmarks": {"tasks": [given]}}).benchmarks.tasks[0]
-        with mock.patch.object(benchmark_scores, "read_rows", read):
+        with mock.patch.object(benchmark_items, "read_rows", read):
             benchmark_scores.read_sample(task, 1)  # type: ignore[arg-type]
         return asked
 

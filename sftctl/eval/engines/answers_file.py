@@ -20,7 +20,7 @@ class FileAnswers:
 
     def __init__(self, config: AnswersEngine) -> None:
         self._paths: dict[str, str | None] = {"base": config.base, "tuned": config.tuned}
-        self._answers = {side: _read(path) for side, path in self._paths.items() if path is not None}
+        self._answers = {side: read_finished(path) for side, path in self._paths.items() if path is not None}
 
     def identity(self, side: Literal["base", "tuned"]) -> str | None:
         path = self._paths[side]
@@ -32,10 +32,10 @@ class FileAnswers:
         keep({number: None if text is None else Reply(text, True) for number, text in enumerate(found)})
 
 
-def _read(path: str) -> dict[str, str]:
-    """Answers by id and by prompt. Raises DataUnusable for a row without either, or without an answer."""
+def read_finished(path: str, *, most_rows: int | None = None) -> dict[str, str]:
+    """Answers (of the first rows) by id and by prompt. Raises DataUnusable for a row without either, or no answer."""
     answers: dict[str, str] = {}
-    for number, row in enumerate(read_values(path), start=1):
+    for number, row in enumerate(read_values(path, most_rows=most_rows), start=1):
         answer = _first(row, _ANSWERS)
         prompt = _first(row, _PROMPTS)
         if answer is None or (prompt is None and not isinstance(row.get("id"), str)):

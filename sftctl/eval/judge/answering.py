@@ -69,15 +69,15 @@ def _whole(texts: Sequence[str | None], task: Task) -> Answers | None:
     return present[: len(task.turns)] if len(present) >= len(task.turns) else None
 
 
-def read_answers(path: str) -> dict[str, Answers]:
-    """A file's answers by id and by prompt; `answer` is a text, or a list with one for each turn.
+def read_answers(path: str, *, most_rows: int | None = None) -> dict[str, Answers]:
+    """A file's answers (of its first rows) by id and by prompt; `answer` is a text, or a list with one for each turn.
 
     MT-Bench's files of answers are read too: question_id, and choices[0].turns.
     """
     if not Path(path).exists():
         raise MissingInput(f"eval.judge.against: there is no file {path}. It is base, reference, or a file of answers.")
     stored: dict[str, Answers] = {}
-    for number, row in enumerate(read_values(path), start=1):
+    for number, row in enumerate(read_values(path, most_rows=most_rows), start=1):
         answer = next((row[name] for name in _ANSWERS if row.get(name)), None) or _first_choice(row)
         names = [str(row[name]).strip() for name in _NAMES if row.get(name) is not None]
         if not answer or not names:

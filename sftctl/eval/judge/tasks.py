@@ -29,7 +29,7 @@ def choose_tasks(config: JudgeConfig, held_out: Sequence[Conversation], run_dir:
             )
         tasks = tasks_of(read_conversations(run_dir.training_rows))
     else:
-        tasks = _read_file(config.prompts)
+        tasks = read_tasks(config.prompts)
     return stratified(tasks, config.max_prompts, seed, stratum=lambda task: task.category, name=lambda task: task.id)
 
 
@@ -53,12 +53,16 @@ def task_of(row: Conversation) -> Task:
     )
 
 
-def _read_file(path: str) -> list[Task]:
+def read_tasks(path: str, *, most_rows: int | None = None) -> list[Task]:
+    """The prompts of a file, or of its first rows. Raises MissingInput, and DataUnusable for a row without any."""
     if not Path(path).exists():
         raise MissingInput(f"eval.judge.prompts: there is no file {path}. It is held_out, training, or a file.")
     tasks = {}
-    for number, row in enumerate(read_values(path), start=1):
-        task = _task_of_values(row)
+    for number, row in enumerate(read_values(path, most_rows=most_rows), start=1):
+        try:
+            task = _task_of_values(row)
+        except (AttributeError, KeyError, TypeError):  # messages that are none
+            task = None
         if task is None:
             raise DataUnusable(f"{path}: row {number} needs `turns`, `messages`, or one of {', '.join(_PROMPTS)}.")
         tasks[task.id] = task
