@@ -45,6 +45,10 @@ class ExitCode(IntEnum):
     KILLED_BY_SIGTERM = 143
 
 
+INTERRUPTIONS = (ExitCode.INTERRUPTED, ExitCode.KILLED_BY_SIGINT)
+"""Asked for by a signal: nothing has failed."""
+
+
 class SftctlError(Exception):
     """A problem that the user can fix. The message says what happened, where, and what to do."""
 

@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from sftctl.errors import SftctlError, StorageFailed
+from sftctl.errors import INTERRUPTIONS, StorageFailed, told
 from sftctl.run_dir import RunDir, write_json
 
 Stage = Literal["curate", "smoke-test", "train", "eval"]
@@ -54,7 +54,7 @@ class StageRecord(BaseModel):
 
 
 class StageFailure(BaseModel):
-    """How a stage ended the last time, where it ended without a result; forgotten once it has one."""
+    """How a stage failed the last time that it ended; forgotten once it has a result, or begins again."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -70,8 +70,28 @@ class StageFailure(BaseModel):
         return f"failed with exit code {self.exit_code}"
 
 
+class Unfinished(BaseModel):
+    """A stage that began, and has neither a result nor a failure since: it runs, was killed, or was interrupted.
+
+    Only an interruption, which a signal asked for, has an end.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    began: str
+    ended: str | None = None
+    seconds: float | None = None
+    exit_code: int | None = None
+    message: str = ""
+    cost_usd: float | None = None
+
+    @property
+    def in_short(self) -> str:
+        return "did not end" if self.exit_code is None else f"was interrupted with exit code {self.exit_code}"
+
+
 class Manifest(BaseModel):
-    """The whole file."""
+    """The whole file. A stage is in one of `failures` and `unfinished` at most; its earlier result stays beside it."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -79,6 +99,11 @@ class Manifest(BaseModel):
     sftctl: str
     stages: dict[Stage, StageRecord] = {}
     failures: dict[Stage, StageFailure] = {}
+    unfinished: dict[Stage, Unfinished] = {}
+
+    def attempt(self, stage: Stage) -> StageFailure | Unfinished | None:
+        """How the stage ended, or did not, since its result."""
+        return self.failures.get(stage) or self.unfinished.get(stage)
 
 
 class StageState(BaseModel):
@@ -107,9 +132,9 @@ def read_manifest(run_dir: RunDir) -> Manifest:
 def state_of(run_dir: RunDir, stage: Stage, inputs: Mapping[str, str]) -> StageState:
     """Compare a stage's record with what would go in now and with what its outputs hold now."""
     manifest = read_manifest(run_dir)
-    record, failure = manifest.stages.get(stage), manifest.failures.get(stage)
+    record, attempt = manifest.stages.get(stage), manifest.attempt(stage)
     if record is None:
-        return StageState(state="not begun", reason="" if failure is None else failure.in_short)
+        return StageState(state="not begun", reason="" if attempt is None else attempt.in_short)
     changed = sorted(name for name in record.inputs.keys() | inputs if record.inputs.get(name) != inputs.get(name))
     if changed:
         return StageState(state="stale", reason=f"{', '.join(changed)} changed since")
@@ -122,34 +147,54 @@ def state_of(run_dir: RunDir, stage: Stage, inputs: Mapping[str, str]) -> StageS
     return StageState(state="done", passed=record.passed)
 
 
+def record_begin(run_dir: RunDir, stage: Stage) -> None:
+    """Before the stage does anything, so that even a kill leaves word of it."""
+    manifest = _without_attempt(read_manifest(run_dir), stage)
+    _write(run_dir, manifest, unfinished={**manifest.unfinished, stage: Unfinished(began=_now())})
+
+
 def record_stage(run_dir: RunDir, stage: Stage, record: StageRecord) -> None:
     """Write the record; those of later stages stay, and turn stale by the hashes if their inputs changed."""
+    manifest = _without_attempt(read_manifest(run_dir), stage)
+    _write(run_dir, manifest, stages={**manifest.stages, stage: record})
+
+
+def record_failure(run_dir: RunDir, stage: Stage, error: BaseException, ended: "Ended") -> None:
+    """Beside the record of an earlier result, which is still there and still says what that was made from.
+
+    An interruption is no failure, and is recorded as what ended the stage that began.
+    """
+    manifest, ending = read_manifest(run_dir), told(error)
+    end = {
+        "ended": _now(),
+        "seconds": round(ended.seconds, 3),
+        "exit_code": int(ending.exit_code),
+        "message": ending.message,
+        "cost_usd": ended.cost_usd,
+    }
+    if ending.exit_code in INTERRUPTIONS:
+        began = manifest.unfinished.get(stage) or Unfinished(began=_now())
+        interrupted = began.model_copy(update=end)
+        _write(run_dir, manifest, unfinished={**manifest.unfinished, stage: interrupted})
+    else:
+        manifest = _without_attempt(manifest, stage)
+        failure = StageFailure.model_validate({"kind": ending.kind, **end})
+        _write(run_dir, manifest, failures={**manifest.failures, stage: failure})
+
+
+def forget_attempt(run_dir: RunDir, stage: Stage) -> bool:
+    """Once the earlier result holds again; whether there was an attempt since."""
     manifest = read_manifest(run_dir)
+    if manifest.attempt(stage) is None:
+        return False
+    _write(run_dir, _without_attempt(manifest, stage))
+    return True
+
+
+def _without_attempt(manifest: Manifest, stage: Stage) -> Manifest:
     failures = {name: failure for name, failure in manifest.failures.items() if name != stage}
-    _write(run_dir, manifest, stages={**manifest.stages, stage: record}, failures=failures)
-
-
-def record_failure(run_dir: RunDir, stage: Stage, error: SftctlError, ended: "Ended") -> None:
-    """Beside the record of an earlier result, which is still there and still says what that was made from."""
-    manifest = read_manifest(run_dir)
-    failure = StageFailure(
-        ended=_now(),
-        seconds=round(ended.seconds, 3),
-        exit_code=int(error.exit_code),
-        kind=type(error).__name__,
-        message=str(error),
-        cost_usd=ended.cost_usd,
-    )
-    _write(run_dir, manifest, failures={**manifest.failures, stage: failure})
-
-
-def forget_failure(run_dir: RunDir, stage: Stage) -> bool:
-    """Once the earlier result holds again; whether there was a failure."""
-    manifest = read_manifest(run_dir)
-    kept = {name: failure for name, failure in manifest.failures.items() if name != stage}
-    if kept != manifest.failures:
-        _write(run_dir, manifest, failures=kept)
-    return kept != manifest.failures
+    unfinished = {name: attempt for name, attempt in manifest.unfinished.items() if name != stage}
+    return manifest.model_copy(update={"failures": failures, "unfinished": unfinished})
 
 
 def _write(run_dir: RunDir, manifest: Manifest, **changes: Any) -> None:

@@ -4,13 +4,13 @@ import json
 import os
 import time
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager, ExitStack, nullcontext, suppress
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
-from sftctl import console
-from sftctl.errors import ExitCode, GateFailed, Interrupted, MissingInput, SftctlError, StorageFailed, UsageError
-from sftctl.manifest import Ended, Stage, StageState, forget_failure, new_record, record_failure, record_stage, state_of
+from sftctl import console, stage_records
+from sftctl.errors import ExitCode, GateFailed, Interrupted, MissingInput, StorageFailed, UsageError
+from sftctl.manifest import Stage, StageState, forget_attempt, state_of
 from sftctl.model.use import how_to_use
 from sftctl.quick_imports import quick_imports
 from sftctl.recipe import resolved_yaml
@@ -19,8 +19,7 @@ from sftctl.recipe_rows import look_at_files, look_at_sources, refuse_unusable_r
 from sftctl.run_dir import locked, write_text
 from sftctl.session import Session
 from sftctl.stage_inputs import STANDARD_INPUT, inputs_of, with_builtin_paths
-from sftctl.stage_outputs import forget_measurements, outputs_of, product_of, result_of
-from sftctl.units import cost_usd, dollars, duration
+from sftctl.stage_outputs import forget_measurements, product_of, result_of
 
 
 @dataclass(frozen=True)
@@ -40,7 +39,7 @@ def run_stages(session: Session, stages: Sequence[Stage]) -> Ending:
     """
     main_process = os.environ.get("RANK", "0") == "0"
     with ExitStack() as held:
-        with _refusals_in_junit(session, stages):
+        with stage_records.refusals_in_junit(session, stages):
             _refuse_launcher(stages)
             require_files(session.loaded, stages, session.run_dir.root)
             session = replace(session, first_look=look_at_sources(session.loaded, stages))
@@ -57,16 +56,16 @@ def run_stages(session: Session, stages: Sequence[Stage]) -> Ending:
                 ending = _run_or_skip(session, stage, main_process=main_process)
             except BaseException as error:  # Ctrl-C and a bug fail the job, too
                 with suppress(StorageFailed):
-                    _write_junit(session, [*documents, stage], error)
+                    stage_records.write_junit(session, [*documents, stage], error)
                 raise
             if not ending.exit_code and stage == stages[-1]:
                 console.say(_next_step(session, stage))
             documents[stage] = ending.document
             if ending.exit_code:
                 break
-        _write_junit(session, list(documents), ending.failure)
+        stage_records.write_junit(session, list(documents), ending.failure)
         if main_process and len(stages) > 1:
-            console.say(f"in all: {_cost_in_short(session)}")
+            console.say(f"in all: {stage_records.cost_in_short(session)}")
     document = ending.document if len(stages) == 1 else {"stages": documents, "report": str(session.run_dir.report)}
     printed = ending.printed if len(stages) == 1 else str(session.run_dir.report)
     return Ending(ending.exit_code, printed, document)
@@ -78,8 +77,8 @@ def _run_or_skip(session: Session, stage: Stage, *, main_process: bool) -> Endin
     state = state_of(session.run_dir, stage, inputs)
     if _unchanged(session, state, inputs):
         console.say(f"{stage}: done already and nothing changed since; --overwrite runs it again")
-        if main_process and forget_failure(session.run_dir, stage):
-            _write_report(session)
+        if main_process and forget_attempt(session.run_dir, stage):
+            stage_records.write_report(session)
         failure = None if state.passed else GateFailed(f"{stage} failed its gate; see {session.run_dir.report}")
         return _ending(session, stage, failure)
     console.heading(f"{stage}  {session.recipe.name}" + (f"  ({_why(state)})" if state.reason else ""))
@@ -88,54 +87,24 @@ def _run_or_skip(session: Session, stage: Stage, *, main_process: bool) -> Endin
         write_text(session.run_dir.resolved_recipe, resolved_yaml(session.recipe))
         if session.options.overwrite:
             forget_measurements(session.run_dir, stage)
+        stage_records.record_begin(session, stage)
     started = time.monotonic()
     failure = interrupted = None
     try:
         _RUNNERS[stage](session)
     except GateFailed as error:
         failure = error
-    except SftctlError as error:
+    except (Exception, KeyboardInterrupt) as error:
         if not isinstance(error, Interrupted) or not error.stage_done:
             if main_process:
-                _record_failure(session, stage, error, time.monotonic() - started)
+                stage_records.record_failure(session, stage, error, time.monotonic() - started)
             raise
         interrupted = error
     if main_process:
-        _record(session, stage, inputs, passed=failure is None, seconds=time.monotonic() - started)
+        stage_records.record_result(session, stage, inputs, passed=failure is None, seconds=time.monotonic() - started)
     if interrupted is not None:
         raise interrupted
     return _ending(session, stage, failure)
-
-
-def _record(session: Session, stage: Stage, inputs: Mapping[str, str], *, passed: bool, seconds: float) -> None:
-    """Into the manifest and the report; and a line of what it took, with the price of the devices that it held.
-
-    A training that was resumed counts its earlier starts too, as its own result does.
-    """
-    if stage == "train":
-        seconds = max(seconds, json.loads(session.run_dir.train_result.read_text(encoding="utf-8"))["seconds"])
-    ended = _ended(session, stage, passed=passed, seconds=seconds)
-    record = new_record(session.run_dir, ended, inputs=inputs, outputs=outputs_of(session.run_dir, stage))
-    record_stage(session.run_dir, stage, record)
-    _write_report(session)
-    console.say(f"{stage}: {duration(seconds)}" + ("" if ended.cost_usd is None else f", {dollars(ended.cost_usd)}"))
-
-
-def _ended(session: Session, stage: Stage, *, passed: bool, seconds: float) -> Ended:
-    devices = int(os.environ.get("WORLD_SIZE", "1"))
-    price = None if stage == "curate" else session.recipe.train.gpu_hour_usd
-    return Ended(session.recipe.seed, passed, seconds, cost_usd(seconds, price, devices))
-
-
-def _record_failure(session: Session, stage: Stage, error: SftctlError, seconds: float) -> None:
-    """A stage without a result: into the manifest, unless progress is saved; the report shows what was made before.
-
-    Such as a judge that cannot be reached: what was measured before it is shown all the same.
-    """
-    with suppress(StorageFailed):
-        if not isinstance(error, Interrupted):
-            record_failure(session.run_dir, stage, error, _ended(session, stage, passed=False, seconds=seconds))
-        _write_report(session)
 
 
 def _why(state: StageState) -> str:
@@ -274,39 +243,6 @@ def _next_step(session: Session, stage: Stage) -> str:
     model = session.run_dir.model
     uses = how_to_use(session.recipe.model, model) if stage in ("train", "eval") and model.exists() else ()
     return "\n".join([*uses, f"next: {following[stage]}"])
-
-
-def _write_report(session: Session) -> None:
-    """The page for people, after every stage."""
-    with quick_imports():
-        from sftctl.report.stage import write_report
-
-    write_report(session.run_dir)
-
-
-def _cost_in_short(session: Session) -> str:
-    """As the page has it: all stages of the run directory, whenever they ran, and the judge."""
-    from sftctl.report.first_screen import cost_in_short
-    from sftctl.report.results import read_results
-
-    return cost_in_short(read_results(session.run_dir))
-
-
-def _refusals_in_junit(session: Session, stages: Sequence[Stage]) -> AbstractContextManager[None]:
-    if session.options.junit is None:
-        return nullcontext()
-    from sftctl.report.junit import refusals_in
-
-    return refusals_in(session.options.junit, stages)
-
-
-def _write_junit(session: Session, stages: Sequence[Stage], error: BaseException | None) -> None:
-    """What the stages of this command checked, and how the last one failed, in the file that was asked for."""
-    if session.options.junit is None:
-        return
-    from sftctl.report.stage import write_junit
-
-    write_junit(session.run_dir, stages, session.options.junit, error)
 
 
 def _dry_run(session: Session, stages: Sequence[Stage]) -> Ending:

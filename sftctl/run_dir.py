@@ -33,7 +33,7 @@ class RunDir:
 
     @property
     def manifest(self) -> Path:
-        """For each stage: when and how it ended, hashes of inputs and outputs, versions, seed, hardware."""
+        """Per stage: when and how it ended, hashes, versions, seed, hardware; what failed or was interrupted since."""
         return self.root / "manifest.json"
 
     @property

@@ -10,41 +10,88 @@ from typing import Any, TypeVar
 from pydantic import BaseModel
 
 from sftctl.demo import paths as demo
-from sftctl.manifest import Stage, hash_path
+from sftctl.manifest import Stage, StageRecord, hash_path, read_manifest
 from sftctl.recipe import Recipe, leaves
 from sftctl.run_dir import RunDir
 
 STANDARD_INPUT = "standard input"
 """Stands for a hash where rows are piped in, here or through a named pipe: the stage that reads them always runs."""
 
+_FILE = " (file)"
+"""Ends the name of what a key of the recipe leads to."""
+
 Section = TypeVar("Section", bound=BaseModel)
+
+
+_SECTIONS: dict[Stage, tuple[str, ...]] = {
+    "curate": ("data", "curate"),
+    "smoke-test": ("model", "data", "train", "smoke_test"),
+    "train": ("model", "data", "train"),
+    "eval": ("model", "data", "eval"),
+}
 
 
 def inputs_of(recipe: Recipe, run_dir: RunDir, stage: Stage) -> dict[str, str]:
     """Everything that decides the stage's result: keys of the recipe by name, files by hash."""
-    sections: dict[Stage, tuple[str, ...]] = {
-        "curate": ("data", "curate"),
-        "smoke-test": ("model", "data", "train", "smoke_test"),
-        "train": ("model", "data", "train"),
-        "eval": ("model", "data", "eval"),
-    }
     files: dict[Stage, tuple[Path, ...]] = {
         "curate": (),
         "smoke-test": (run_dir.training_rows, run_dir.held_out_rows),
         "train": (run_dir.training_rows, run_dir.held_out_rows),
         "eval": (run_dir.held_out_rows, run_dir.model),
     }
-    found = {"seed": str(recipe.seed), "model.path": recipe.model.path, "model.revision": recipe.model.revision}
-    for section in sections[stage]:
-        found |= leaves(section, getattr(recipe, section))
+    found = _keys_of(recipe, stage)
+    for section in _SECTIONS[stage]:
         for key, named in _texts(section, getattr(recipe, section)):
             content = _content_of(key, named)
             if content is not None:
-                found[f"{key} (file)"] = content
+                found[f"{key}{_FILE}"] = content
     for path in files[stage]:
         if path.exists():
             found[str(path.relative_to(run_dir.root))] = hash_path(path)
     return found
+
+
+def out_of_date(recipe: Recipe, run_dir: RunDir) -> dict[Stage, str]:
+    """Stages whose result belongs to another recipe, or to other files, than the newest results; with what changed.
+
+    Told by the records alone: a file is what it was to the stage that ended last, and nothing large is hashed.
+    """
+    stages = read_manifest(run_dir).stages
+    newest: dict[str, str] = {}
+    for record in sorted(stages.values(), key=lambda record: record.finished):
+        newest |= record.inputs | record.outputs
+    older: dict[Stage, str] = {}
+    for stage, record in stages.items():
+        keys = _keys_of(recipe, stage)
+        files = {name: newest[name] for name in record.inputs if name not in keys and _is_file(name)}
+        now = keys | files
+        changed = sorted(name for name in record.inputs.keys() | now if record.inputs.get(name) != now.get(name))
+        if changed and _is_of(record, run_dir):
+            more = f" and {len(changed) - _NAMED} more" if len(changed) > _NAMED else ""
+            older[stage] = f"{', '.join(changed[:_NAMED])}{more} changed since"
+    return older
+
+
+_NAMED = 3
+
+
+def _keys_of(recipe: Recipe, stage: Stage) -> dict[str, str]:
+    found = {"seed": str(recipe.seed), "model.path": recipe.model.path, "model.revision": recipe.model.revision}
+    for section in _SECTIONS[stage]:
+        found |= leaves(section, getattr(recipe, section))
+    return found
+
+
+def _is_file(name: str) -> bool:
+    """Whether an input's name is that of a file: one that a key leads to, or one of the run directory."""
+    return name.endswith(_FILE) or "/" in name or "." not in name
+
+
+def _is_of(record: StageRecord, run_dir: RunDir) -> bool:
+    """Whether the stage's own result, the last of its outputs, is still the recorded one: a later attempt may write."""
+    name, digest = next(reversed(record.outputs.items()), ("", ""))
+    path = run_dir.root / name
+    return path.is_file() and hash_path(path) == digest
 
 
 def with_builtin_paths(section: Section) -> Section:

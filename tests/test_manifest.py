@@ -1,10 +1,13 @@
-from sftctl.errors import TrainingDiverged
+import pytest
+
+from sftctl.errors import Interrupted, TrainingDiverged
 from sftctl.manifest import (
     Ended,
-    forget_failure,
+    forget_attempt,
     hash_path,
     new_record,
     read_manifest,
+    record_begin,
     record_failure,
     record_stage,
     state_of,
@@ -80,6 +83,39 @@ def test_a_failure_is_forgotten_where_the_earlier_result_holds_again(tmp_path):
     run_dir = RunDir(tmp_path)
     record(run_dir, {})
     record_failure(run_dir, "curate", TrainingDiverged("loss is nan"), Ended(1, False, 2.5))
-    assert forget_failure(run_dir, "curate")
+    assert forget_attempt(run_dir, "curate")
     assert (read_manifest(run_dir).failures, "curate" in read_manifest(run_dir).stages) == ({}, True)
-    assert not forget_failure(run_dir, "curate")
+    assert not forget_attempt(run_dir, "curate")
+
+
+def test_a_stage_that_began_is_unfinished_until_it_ends_even_where_it_was_killed(tmp_path):
+    run_dir = RunDir(tmp_path)
+    record_failure(run_dir, "curate", TrainingDiverged("loss is nan"), Ended(1, False, 2.5))
+    record_begin(run_dir, "curate")
+    manifest = read_manifest(run_dir)
+    assert (manifest.failures, manifest.unfinished["curate"].exit_code) == ({}, None)
+    assert state_of(run_dir, "curate", {}).reason == "did not end"
+    record(run_dir, {})
+    assert read_manifest(run_dir).unfinished == {}
+
+
+@pytest.mark.parametrize(("error", "exit_code"), [(Interrupted("stopped by SIGTERM"), 75), (KeyboardInterrupt(), 130)])
+def test_an_interruption_is_no_failure_and_says_how_the_stage_ended(tmp_path, error, exit_code):
+    run_dir = RunDir(tmp_path)
+    record_begin(run_dir, "train")
+    began = read_manifest(run_dir).unfinished["train"].began
+    record_failure(run_dir, "train", error, Ended(1, False, 2.5, 0.25))
+    manifest = read_manifest(run_dir)
+    ended = manifest.unfinished["train"]
+    assert (manifest.failures, ended.began, ended.exit_code, ended.cost_usd) == ({}, began, exit_code, 0.25)
+    assert state_of(run_dir, "train", {}).reason == f"was interrupted with exit code {exit_code}"
+
+
+def test_an_unexpected_error_is_a_failure(tmp_path):
+    run_dir = RunDir(tmp_path)
+    record_begin(run_dir, "train")
+    record_failure(run_dir, "train", ZeroDivisionError("by zero"), Ended(1, False, 2.5))
+    manifest = read_manifest(run_dir)
+    failure = manifest.failures["train"]
+    assert (manifest.unfinished, failure.exit_code, failure.kind) == ({}, 3, "ZeroDivisionError")
+    assert failure.message == "a bug in sftctl, please report it: ZeroDivisionError: by zero."

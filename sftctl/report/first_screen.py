@@ -1,14 +1,14 @@
 """What a reader sees first: better or not, forgotten or not, the cost, what to do; and the figures behind it."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from typing import get_args
 
 from sftctl.eval.result import EvalResult
 from sftctl.eval.verdicts import worst
-from sftctl.manifest import Stage
+from sftctl.manifest import Stage, StageRecord
 from sftctl.report import figures
 from sftctl.report.results import Results
+from sftctl.report.standing import warnings
 from sftctl.smoke_test.result import SmokeTestResult
 from sftctl.units import dollars, duration, percent
 
@@ -37,24 +37,16 @@ class Tile:
 
 
 def banner(results: Results, name: str) -> Banner:
-    """Eval's verdict, or how far the run has come, behind what has failed since."""
+    """Eval's verdict, or how far the run has come, behind what has failed since and what is out of date."""
     last = _last_result(results, name)
-    failed = tuple(_failed(results))
-    if not failed:
+    first = tuple(warnings(results))
+    if not first:
         return last
-    return replace(last, tone="bad" if last.tone == "bad" else "warn", lines=(*failed, *last.lines))
-
-
-def _failed(results: Results) -> Iterator[tuple[str, str]]:
-    """Stages that ended without a result, and failed gates that no other line tells, or that results are older than."""
-    for stage, failure in results.manifest.failures.items():
-        yield "failed", f"{stage}, with exit code {failure.exit_code}: {' '.join(failure.message.split())}"
-    records = results.manifest.stages
-    stages = [stage for stage in get_args(Stage) if stage in records]
-    for place, stage in enumerate(stages):
-        older = [later for later in stages[place + 1 :] if records[later].finished < records[stage].finished]
-        if not records[stage].passed and (older or stage == "curate"):
-            yield "failed", f"{stage}, at its gate" + (f"; {' and '.join(older)} ran before that" if older else "")
+    verdict = last.verdict
+    if results.eval is not None and "eval" in results.out_of_date:
+        verdict += " (out of date)"
+    tone = "bad" if last.tone == "bad" else "warn"
+    return replace(last, tone=tone, verdict=verdict, lines=(*first, *last.lines))
 
 
 def _last_result(results: Results, name: str) -> Banner:
@@ -90,25 +82,37 @@ def _headline(result: EvalResult) -> str:
 
 def _smoke_test_banner(result: SmokeTestResult, name: str, cost: tuple[tuple[str, str], ...]) -> Banner:
     if result.passed:
-        headline = f"{len(result.checks)} checks on {result.steps} real steps."
+        of = f" of {result.steps + result.steps_not_reached}" if result.steps_not_reached else ""
+        headline = f"{len(result.checks)} checks on {result.steps}{of} real steps."
         return Banner(name, "good", "Smoke test passed", headline, cost)
     failed = ", ".join(check.name for check in result.failed)
     return Banner(name, "bad", "Smoke test failed", f"Failed: {failed}.", cost)
 
 
 def cost_in_short(results: Results) -> str:
-    """Time of all stages, and what their devices cost at the recipe's price, and the judge; then the parts of it."""
+    """Time of the stages whose results hold, what their devices cost at the recipe's price, and the judge; its parts.
+
+    Stages that are out of date stand behind, and are not added.
+    """
     stages = results.manifest.stages
+    current = {stage: record for stage, record in stages.items() if stage not in results.out_of_date}
+    older = {stage: record for stage, record in stages.items() if stage in results.out_of_date}
     judge = results.eval.judge.cost.usd if results.eval is not None and results.eval.judge is not None else None
-    known = [cost for cost in (*(record.cost_usd for record in stages.values()), judge) if cost is not None]
+    costs = [record.cost_usd for record in current.values()] + ([judge] if "eval" in current else [])
+    known = [cost for cost in costs if cost is not None]
     whole = [dollars(sum(known))] if known else []
+    whole.append(duration(sum(record.seconds for record in current.values())))
+    told = f"{', '.join(whole)} ({_parts(current, judge)})" if current else "nothing yet with this recipe"
+    return told + (f"; out of date and not added: {_parts(older, judge)}" if older else "")
+
+
+def _parts(stages: Mapping[Stage, StageRecord], judge_usd: float | None) -> str:
     parts = [
         f"{stage} {duration(record.seconds)}" + (f" {dollars(record.cost_usd)}" if record.cost_usd is not None else "")
         for stage, record in stages.items()
     ]
-    parts += [f"judge {dollars(judge)}"] if judge is not None else []
-    whole.append(duration(sum(record.seconds for record in stages.values())))
-    return f"{', '.join(whole)} ({', '.join(parts)})"
+    parts += [f"judge {dollars(judge_usd)}"] if judge_usd is not None and "eval" in stages else []
+    return ", ".join(parts)
 
 
 def tiles(result: EvalResult | None) -> list[Tile]:

@@ -22,6 +22,8 @@ def markdown(results: Results, name: str) -> str:
         *(f"- **{label}:** {_cell(text)}" for label, text in top.lines),
         *(f"  - {_cell(evidence)}" for evidence in top.evidence),
     ]
+    if results.smoke_test is not None and results.smoke_test.cut_short:
+        lines.append(f"- **smoke test:** {_cell(results.smoke_test.cut_short)}")
     return "\n".join([*lines, *(_figures(result) if result is not None else [])]).rstrip() + "\n"
 
 

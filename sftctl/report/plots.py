@@ -13,7 +13,9 @@ from sftctl.report.results import Results
 def draw(results: Results) -> view.Plots:
     """All that there are figures for."""
     result = results.eval
-    curves = "" if results.train is None else _curves(results.metrics, results.train.chosen_step)
+    # A later attempt at training has written over the steps of the result.
+    shown = results.train is not None and results.manifest.attempt("train") is None
+    curves = _curves(results.metrics, results.train.chosen_step) if results.train and shown else ""
     if result is None:
         return view.Plots(curves)
     return view.Plots(curves, _behaviours(result), _benchmarks(result), _win_rates(result))

@@ -1,8 +1,10 @@
 """The results of whatever stages have run, read back with their types."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
@@ -10,7 +12,7 @@ from pydantic import BaseModel, ValidationError
 from sftctl.curate.result import CurateResult
 from sftctl.errors import StorageFailed
 from sftctl.eval.result import EvalResult
-from sftctl.manifest import Manifest, read_manifest
+from sftctl.manifest import Manifest, Stage, read_manifest
 from sftctl.run_dir import RunDir
 from sftctl.smoke_test.result import SmokeTestResult
 from sftctl.train.result import TrainResult
@@ -20,7 +22,7 @@ Result = TypeVar("Result", bound=BaseModel)
 
 @dataclass(frozen=True)
 class Results:
-    """None stands for a stage that has not run."""
+    """None stands for a stage that has not run. `out_of_date`: what changed since the result of a stage."""
 
     manifest: Manifest
     curate: CurateResult | None
@@ -29,9 +31,10 @@ class Results:
     eval: EvalResult | None
     metrics: tuple[dict[str, Any], ...]
     recipe: str
+    out_of_date: Mapping[Stage, str]
 
 
-def read_results(run_dir: RunDir) -> Results:
+def read_results(run_dir: RunDir, out_of_date: Mapping[Stage, str] = MappingProxyType({})) -> Results:
     """Raises StorageFailed for a result file that is not what its stage writes."""
     return Results(
         manifest=read_manifest(run_dir),
@@ -41,6 +44,7 @@ def read_results(run_dir: RunDir) -> Results:
         eval=_read(run_dir.eval_result, EvalResult),
         metrics=_read_metrics(run_dir.metrics),
         recipe=run_dir.resolved_recipe.read_text(encoding="utf-8") if run_dir.resolved_recipe.exists() else "",
+        out_of_date=out_of_date,
     )
 
 

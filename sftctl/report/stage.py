@@ -2,17 +2,18 @@
 
 import base64
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 
 import jinja2
 from markupsafe import Markup
 
 from sftctl.errors import GateFailed
 from sftctl.manifest import Stage
-from sftctl.report import figures, first_screen, preferred, view
+from sftctl.report import figures, first_screen, preferred, standing, view
 from sftctl.report.diversity import diversity_rows
-from sftctl.report.junit import Suite, eval_cases, junit, smoke_test_cases, suite_of_error
+from sftctl.report.junit import Case, Suite, eval_cases, junit, smoke_test_cases, suite_of_error
 from sftctl.report.markdown import markdown
 from sftctl.report.results import Results, read_results
 from sftctl.run_dir import RunDir, write_text
@@ -21,13 +22,15 @@ from sftctl.units import duration, percent
 _PAGE = Path(__file__).parent / "page"
 
 
-def write_report(run_dir: RunDir) -> Path:
+def write_report(run_dir: RunDir, out_of_date: Mapping[Stage, str] = MappingProxyType({})) -> Path:
     """Write report.html, and with eval's results report.md and junit.xml too. Raises StorageFailed."""
-    results = read_results(run_dir)
+    results = read_results(run_dir, out_of_date)
     write_text(run_dir.report, page(results, run_dir.root.name))
     if results.eval is not None:
         write_text(run_dir.markdown_report, markdown(results, run_dir.root.name))
-        write_text(run_dir.junit_report, junit([Suite("eval", eval_cases(results.eval), results.eval.seconds)]))
+        since = standing.since(results, "eval")
+        cases = [*eval_cases(results.eval), *([Case("eval", "", error=since)] if since else [])]
+        write_text(run_dir.junit_report, junit([Suite("eval", cases, results.eval.seconds)]))
     return run_dir.report
 
 
@@ -86,6 +89,7 @@ def page(results: Results, name: str) -> str:
         arena_facts=preferred.arena_facts(results.eval.arena if results.eval else None),
         answers=answers,
         sources=sorted({row.source for row in answers}),
+        notes=standing.notes(results),
         training_facts=view.training_facts(results.train),
         forecast_rows=view.forecast_against_actual(results.train),
         verdicts=view.verdict_columns(results),

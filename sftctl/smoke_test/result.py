@@ -104,5 +104,16 @@ class SmokeTestResult(_Record):
         return cls(passed=False, checks=(failure,), steps=0, losses=(), seconds=seconds)
 
     @property
+    def cut_short(self) -> str:
+        """In a sentence, which steps the time limit left undone; empty where it left none."""
+        if not self.steps_not_reached:
+            return ""
+        planned = self.steps + self.steps_not_reached
+        return (
+            f"smoke_test.time_limit_minutes ended the steps after {self.steps} of {planned}: "
+            "checks and forecast rest on those"
+        )
+
+    @property
     def failed(self) -> tuple[Check, ...]:
         return tuple(check for check in self.checks if check.verdict == "fail")

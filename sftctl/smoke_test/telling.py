@@ -26,11 +26,8 @@ def tell(result: SmokeTestResult) -> None:
     for check in result.checks:
         if check.verdict in ("pass", "skipped"):
             console.detail(f"{check.verdict}: {check.name}: {check.evidence}")
-    if result.steps_not_reached:
-        console.say(
-            f"smoke_test.time_limit_minutes ended the steps after {result.steps} of "
-            f"{result.steps + result.steps_not_reached}: checks and forecast rest on those"
-        )
+    if result.cut_short:
+        console.say(result.cut_short)
     counts = Counter(check.verdict for check in result.checks)
     others = "".join(f", {counts[verdict]} {word}" for verdict, word in _OTHERWISE.items() if counts[verdict])
     console.say(f"{counts['pass']} of {len(result.checks)} checks passed{others}")

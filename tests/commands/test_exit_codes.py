@@ -268,6 +268,10 @@ def test_130_of_an_interrupt_is_an_error_for_ci_too(folder):
     (suite,) = ElementTree.parse(folder / "junit.xml").getroot()
     message = "interrupted; this command saved nothing more. Run it again."
     assert (suite.get("name"), suite.find("testcase/error").get("message")) == ("sftctl curate", message)
+    manifest = json.loads((folder / "runs/desk/manifest.json").read_text())
+    ended = manifest["unfinished"]["curate"]
+    assert (manifest["failures"], ended["exit_code"], ended["message"]) == ({}, 130, message)
+    assert "curate, with exit code 130: interrupted" in (folder / "runs/desk/report.html").read_text()
 
 
 def test_4_when_too_many_training_rows_are_too_long_whatever_an_earlier_run_left(folder):

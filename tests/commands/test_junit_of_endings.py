@@ -118,6 +118,8 @@ def test_a_command_that_was_killed_leaves_no_result_of_an_earlier_one(folder):
                 os.close(writer)
     name, outcomes = cases(folder)
     assert (name, outcomes) == ("sftctl run", {"run": ("error", "began and did not end: it runs, or was killed")})
+    manifest = json.loads((folder / "runs/desk/manifest.json").read_text())
+    assert manifest["unfinished"]["curate"]["ended"] is None
 
 
 def test_no_model_library_is_loaded_to_tell_of_a_recipe_error(folder):

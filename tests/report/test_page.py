@@ -6,15 +6,15 @@ from html.parser import HTMLParser
 
 import pytest
 
-from sftctl.errors import OutOfMemory
-from sftctl.manifest import Ended, new_record, record_failure, record_stage
-from sftctl.report.first_screen import banner, tiles
+from sftctl.errors import Interrupted, OutOfMemory
+from sftctl.manifest import Ended, new_record, record_begin, record_failure, record_stage
+from sftctl.report.first_screen import banner, cost_in_short, tiles
 from sftctl.report.results import read_results
 from sftctl.report.stage import write_junit, write_report
 from sftctl.run_dir import RunDir, write_json
 from tests.browser import browser_page
 from tests.conftest import ROOT
-from tests.report.made_run import HOSTILE, curated, evaluated, made_run
+from tests.report.made_run import HOSTILE, curated, evaluated, made_run, smoke_tested
 
 
 @pytest.fixture
@@ -201,6 +201,51 @@ def test_the_first_screen_says_first_what_has_failed_since(tmp_path):
     told = banner(read_results(run_dir), "made")
     assert (told.verdict, told.tone) == ("pass", "warn")
     assert told.lines[0] == ("failed", "train, with exit code 6: needs 3 GiB more")
+
+
+def test_a_stage_that_was_interrupted_or_killed_is_told_before_an_earlier_result(tmp_path):
+    run_dir = made_run(tmp_path / "made")
+    record_begin(run_dir, "train")
+    record_failure(run_dir, "train", Interrupted("stopped after step 3"), Ended(17, passed=False, seconds=1.0))
+    record_begin(run_dir, "eval")
+    told = banner(read_results(run_dir), "made").lines
+    assert told[0] == ("interrupted", "train, with exit code 75: stopped after step 3")
+    assert (told[1][0], told[1][1].startswith("eval: it began at 20")) == ("not ended", True)
+    write_report(run_dir)
+    assert "Loss of each step" not in run_dir.report.read_text(encoding="utf-8")
+    assert '<error message="eval did not end" />' in run_dir.junit_report.read_text(encoding="utf-8")
+
+
+def test_a_stage_that_is_out_of_date_is_named_and_costs_this_run_nothing(tmp_path):
+    run_dir = made_run(tmp_path / "made")
+    for stage, seconds, usd in (("train", 60.0, 0.03), ("eval", 20.0, None)):
+        ended = Ended(17, passed=True, seconds=seconds, cost_usd=usd)
+        record_stage(run_dir, stage, new_record(run_dir, ended, inputs={}, outputs=[]))
+    assert cost_in_short(read_results(run_dir)) == "$0.05, 92 s (curate 12 s $0.02, train 60 s $0.03, eval 20 s)"
+    older = {"train": "train.epochs changed since", "eval": "seed changed since"}
+    results = read_results(run_dir, older)
+    cost = "$0.02, 12 s (curate 12 s $0.02); out of date and not added: train 60 s $0.03, eval 20 s"
+    assert cost_in_short(results) == cost
+    told = banner(results, "made")
+    assert (told.tone, told.verdict) == ("warn", "pass (out of date)")
+    assert told.lines[:2] == (
+        ("out of date", "train: train.epochs changed since"),
+        ("out of date", "eval: seed changed since"),
+    )
+    write_report(run_dir, older)
+    assert re.search(
+        r"<p class=.note.>The result of 20.*Since then: train.epochs changed since", run_dir.report.read_text()
+    )
+    assert cost_in_short(read_results(run_dir, {**older, "curate": "seed changed since"})).startswith("nothing yet")
+
+
+def test_steps_that_the_time_limit_left_undone_are_told_in_page_and_markdown(tmp_path):
+    run_dir = made_run(tmp_path / "made")
+    write_json(run_dir.smoke_test_result, {**smoke_tested().model_dump(), "steps": 40, "steps_not_reached": 60})
+    write_report(run_dir)
+    told = "ended the steps after 40 of 100: checks and forecast rest on those"
+    assert f"smoke_test.time_limit_minutes {told}" in run_dir.report.read_text(encoding="utf-8")
+    assert told in run_dir.markdown_report.read_text(encoding="utf-8")
 
 
 def test_the_first_screen_says_which_results_a_failed_gate_came_after(tmp_path):

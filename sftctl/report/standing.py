@@ -1,0 +1,52 @@
+"""What the results stand for now: stages that ended without one since, and results of another recipe or other files."""
+
+from collections.abc import Iterator
+from typing import get_args
+
+from sftctl.manifest import Stage
+from sftctl.report.results import Results
+
+
+def warnings(results: Results) -> Iterator[tuple[str, str]]:
+    """Labelled sentences for the first screen: what has happened since the results, and which are out of date."""
+    manifest = results.manifest
+    for stage, failure in manifest.failures.items():
+        yield "failed", f"{stage}, with exit code {failure.exit_code}: {_in_one_line(failure.message)}"
+    for stage, attempt in manifest.unfinished.items():
+        if attempt.exit_code is None:
+            yield "not ended", f"{stage}: it began at {attempt.began}, and runs or was killed"
+        else:
+            yield "interrupted", f"{stage}, with exit code {attempt.exit_code}: {_in_one_line(attempt.message)}"
+    yield from _failed_gates(results)
+    for stage, changed in results.out_of_date.items():
+        yield "out of date", f"{stage}: {changed}"
+
+
+def _failed_gates(results: Results) -> Iterator[tuple[str, str]]:
+    """Those that no other line tells, or that results are older than."""
+    records = results.manifest.stages
+    stages = [stage for stage in get_args(Stage) if stage in records]
+    for place, stage in enumerate(stages):
+        older = [later for later in stages[place + 1 :] if records[later].finished < records[stage].finished]
+        if not records[stage].passed and (older or stage == "curate"):
+            yield "failed", f"{stage}, at its gate" + (f"; {' and '.join(older)} ran before that" if older else "")
+
+
+def since(results: Results, stage: Stage) -> str:
+    """How the stage has ended otherwise since its result, and what changed; empty where the result holds."""
+    attempt = results.manifest.attempt(stage)
+    told = [] if attempt is None else [f"{stage} {attempt.in_short}: {attempt.message}".removesuffix(": ")]
+    return "; ".join([*told, *([results.out_of_date[stage]] if stage in results.out_of_date else [])])
+
+
+def notes(results: Results) -> dict[Stage, str]:
+    """For each stage whose result is not of its newest attempt, or is out of date: what a reader of it must know."""
+    records = results.manifest.stages
+    told = {stage: since(results, stage) for stage in records}
+    return {
+        stage: f"The result of {records[stage].finished}. Since then: {text}." for stage, text in told.items() if text
+    }
+
+
+def _in_one_line(message: str) -> str:
+    return " ".join(message.split())
