@@ -20,6 +20,7 @@ from sftctl.data.ingest import (
     refuse_unusable,
     refused_tokens,
     rows_of,
+    without_a_recipe,
 )
 from sftctl.data.ingested import Detected
 from sftctl.data.read import read_by_datasets
@@ -161,13 +162,13 @@ def look_at_file(path: str) -> None:
     It is the train.jsonl or held_out.jsonl of a run, or in any format that `auto` finds. An empty one is no fault here.
     """
     source = Source(name="rows", path=path)
-    first = next((row for row in rows_of(source) if isinstance(row, RawRow)), None)
+    first = next((row for row in itertools.islice(rows_of(source), MOST_LINES) if isinstance(row, RawRow)), None)
     if first is not None and {"id", "messages", "source", "role"} <= first.value.keys():
         look_at_own_rows(path)
     elif Path(path).stat().st_size:
         found = look_at([source], on_control_tokens="keep", max_bad_fraction=None)
         for misread in found.misread:
-            raise DataUnusable(misread.fact or str(misread))
+            raise without_a_recipe(misread)
         for unusable in found.unusable:
             raise unusable
 

@@ -63,8 +63,13 @@ def ingest_file(path: str, name: str, *, on_control_tokens: OnControlTokens = "r
     try:
         return ingest([Source(name=name, path=path)], on_control_tokens=on_control_tokens).conversations
     except MisreadSource as misread:
-        way = "Rename its columns, or let `sftctl curate` read it as a source with a format or fields"
-        raise DataUnusable(f"{misread.fact}. {way}") from misread
+        raise without_a_recipe(misread) from misread
+
+
+def without_a_recipe(misread: MisreadSource) -> DataUnusable:
+    """The same of a file beside whose path nothing can be written."""
+    way = "Rename its columns, or let `sftctl curate` read it as a source with a format or fields"
+    return DataUnusable(f"{misread.fact}. {way}" if misread.fact else str(misread))
 
 
 def rows_of(source: Source) -> Iterator[AnyRow]:

@@ -3,14 +3,16 @@
 import gzip
 import json
 import os
+import re
 import sys
 from contextlib import contextmanager
 
 import pytest
 
-from sftctl.data.first_look import MOST_LINES, look_at
-from sftctl.data.ingest import ingest
+from sftctl.data.first_look import MOST_LINES, look_at, look_at_file
+from sftctl.data.ingest import ingest, ingest_file
 from sftctl.data.source import Source
+from sftctl.errors import DataUnusable
 
 ROWS = [{"question": f"Which fee has plan {n}?", "answer": f"{n} euros."} for n in range(150)]
 MAIL = [{"subject": "Hi", "body": "Hello"}] * 3
@@ -173,3 +175,11 @@ def test_rows_of_a_format_beside_others_are_for_the_file_to_mend(tmp_path):
 def test_columns_without_text_are_no_matter_of_the_recipe(tmp_path):
     found = look(file_of(tmp_path / "a.jsonl", [{"n": 1}, {"n": 2}]))
     assert str(found.unusable[0]).endswith("no known format fits its columns (n), and none of them holds text or turns")
+
+
+def test_a_file_beside_which_nothing_can_be_written_is_refused_with_what_can_be_done(tmp_path):
+    told = f"{tmp_path}/a.jsonl: no known format fits its columns (subject, body). Rename its columns, or let `sftctl"
+    path = file_of(tmp_path / "a.jsonl", MAIL).path
+    for read in (look_at_file, lambda named: ingest_file(named, "rows")):
+        with pytest.raises(DataUnusable, match=re.escape(told)):
+            read(path)
