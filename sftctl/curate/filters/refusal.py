@@ -20,14 +20,14 @@ _START_CHARACTERS = 300
 
 _MARKS = (
     "sorry", "apolog", "unfortunately", "cannot", "can't", "can not", "could not", "couldn't", "won't", "will not",
-    "should not", "decline", "unable", "not able", "not programmed", "not allowed", "not comfortable", "not capable",
+    "should not", "decline", "unable", "not able", "not programmed", "not allowed", "comfortable", "not capable",
     "not permitted", "not designed", " ai", "artificial", "language model", "machine", "virtual", "digital", "have",
     "possess", "i must", "appropriate", "not ethical", "possible for me",
 )  # fmt: skip
 """Every refusal holds one of these; looking for them first makes the rule ten times as fast."""
 
 _DEEDS = (
-    "answer|assist|help you|provide|create|generate|fulfil|fulfill|do|give|write|complete|comply|engage|support|offer"
+    "answer|assist|help (?:you|with)|provide|create|generate|fulfil|fulfill|do|give|write|complete|comply|engage|support|offer"
     "|share|discuss|access|browse|open|view|recommend|suggest|predict|determine|make|perform|satisfy|have|fully"
     "|encourage|express|experience|in good"
 )
@@ -55,13 +55,14 @@ _REFUSES = Pattern(
     r"|\bmy apologies\b|\A(?:sorry|apologies)\b(?! to hear)"
     r"|\Aunfortunately,? (?:i|as an?|my)\b"
     r"|\bi(?: am|'m) (?:not (?:able|programmed|allowed|comfortable|capable|permitted|designed)|unable)\b"
-    r"|\bi (?:cannot|can't|can not|could not|couldn't|won't|will not|should not|must decline|decline) "
-    rf"(?:\w+ )?(?:{_DEEDS})\b"
+    r"|\bi (?:cannot|can't|can not|could not|couldn't|(?:won't|will not)(?: be able to)?|should not|must decline"
+    rf"|decline) (?:\w+ )?(?:{_DEEDS})\b"
     rf"|{_AS_A_MACHINE}[^.]{{0,120}}(?:\bnot\b|n't\b|\bcannot\b|\bunable\b|\bno\b|\bwithout\b|\bnever\b)"
     r"|\bi (?:do not|don't) (?:actually |currently |personally |really )?"
     rf"(?:have|possess) (?:\w+ )?(?:{_LACKS})\b"
     r"|\bi must (?:politely |respectfully )?(?:point out|inform you|decline|refuse)\b"
-    rf"|\bit (?:is|would be) (?:not |in)(?:appropriate|ethical)(?: or \w+)? (?:for me )?to (?:{_DEEDS}|{_MISDEEDS})\b"
+    r"|\bit (?:is not |isn't |would not be |wouldn't be |would be not |(?:is|would be) (?:in|un))"
+    rf"(?:appropriate|ethical)(?: or \w+)? (?:for me to|to (?:{_DEEDS}|{_MISDEEDS}))\b|\bi (?:do not|don't) feel comfortable\b"
     rf"|\bnot (?:ethical|appropriate)(?: or \w+)? to (?:{_DEEDS}|{_MISDEEDS})\b"
     r"|\bnot possible for me\b"
 )
@@ -69,7 +70,7 @@ _REFUSES = Pattern(
 
 _REFUSES_AS_A_MACHINE = Pattern(_AS_A_MACHINE)
 _REFUSES_A_TASK = Pattern(
-    rf"{_AS_A_MACHINE}|\b(?:can't|cannot|can not|won't|will not|unable to|not able to|should not"
+    rf"{_AS_A_MACHINE}|\b(?:can't|cannot|can not|won't|will not|unable to|not able to|be able to|should not"
     r"|decline to) (?:\w+ ){0,2}(?:help|assist|fulfil|comply|provide|create|generate|write|compose|produce|engage"
     r"|support|complete|continue|share|offer|answer|discuss|give|participate|translate|browse|access|open|view|process"
     r"|perform|promote|encourage|condone|determine|predict|recommend|suggest|satisfy|reply|assume|make assumptions)"
@@ -78,7 +79,7 @@ _REFUSES_A_TASK = Pattern(
     r"|\b(?:have|possess|provided) (?:\w+ )?(?:enough|access|any information|context|personal|emotions|the full)\b"
     rf"|\bhave the ability to [\"“]?(?:{_DEEDS})\b"
     r"|\bmore (?:context|information|details)\b|\bplease provide\b|(?:n't|not) (?:fully )?understand\b"
-    r"|\byou haven't\b"
+    r"|\byou haven't\b|\bcan(?:'t|not) do that\b"
 )
 """What an assistant says that will not write what it was asked for."""
 

@@ -19,7 +19,7 @@ _TEMPLATE_HEADING = Pattern(rf"^#{{2,3}} ?(?:{'|'.join(_TEMPLATE_NAMES)}) ?:", r
 _ROLE_HEADING = Pattern(rf"^(?:{_ANYBODY}|Question|Q) ?:", re.MULTILINE)
 _USER_TURN = Pattern(
     # Not an example that is announced, nor a record: a name and nothing else, or two more fields in the next lines.
-    rf"(?<!:)\n[ \t]*\n ?(?:{_USER}): ?(?=[^\n]*[?.!]|\S+ \S+ \S|[^\n]*\n\s*(?:{_ANYBODY}):)\S"
+    rf"(?<!:)\n[ \t]*\n ?(?:{_USER}):(?!:) ?(?=[^\n]*[?.!]|\S+ \S+ \S|[^\n]*\n\s*(?:{_ANYBODY}):)\S"
     rf"(?![^\n]*(?:\n(?!(?:{_ANYBODY}):)[A-Z][\w ]{{0,20}}: ?\S[^\n]*){{2}})"
 )
 _FIRST_SPEAKER = Pattern(rf"\s*(?!(?:{_ANYBODY}|Question|Q|Answer|A):)(\w[\w .]{{0,20}}): ?\S")

@@ -25,7 +25,7 @@ _SENTENCE_END = Pattern(r"[.!?…。！？][\"'”’)\]*]*(?:\s|\Z)")
 _CLOSING = Pattern(r"(?:#\w+|https?://\S+|\S+@\S+|\[[^\]]*\]|</?\w+>|\b[A-Z]{1,3})\Z")
 """Hashtags, addresses, placeholders and the letter of an option end a text without a full stop."""
 _NAME_AT_END = Pattern(r"\b[A-Z]\w+\Z")
-_FENCE = Pattern(r"^[ \t]*(?:```[^`\n]*|````+[^`\n]*|~~~[^\n]*)$", re.MULTILINE)
+_FENCE = Pattern(r"^[ \t]*(?:```[^`\n]*|````+[^`\n]*|~~~\w*)$", re.MULTILINE)
 """A line that opens or closes a block, at any depth of a list; ```code``` in one line does neither."""
 
 _UNSPACED_AT_END = Pattern(r"[\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff，、；]")
@@ -81,7 +81,8 @@ class PerhapsTruncated(Rule):
             return "perhaps_truncated_open_fence"
         if text.endswith(":") and text.count(" ") >= MIN_WORDS:
             return "perhaps_truncated_after_colon"
-        if (_stops_in_a_line_of_prose(text) or _stops_in_unspaced_prose(text)) and _ends_its_lines(text):
+        stops = (_stops_in_a_line_of_prose(text) and not text.islower()) or _stops_in_unspaced_prose(text)
+        if stops and _ends_its_lines(text):  # Who writes without capitals writes without full stops.
             return "perhaps_truncated_no_sentence_end"
         return None
 

@@ -22,7 +22,7 @@ PROSE = (
 GERMAN = "Der Hund ist nicht mit der Katze auf dem Weg, und das ist für eine ruhige Nacht auch nicht zu empfehlen."
 
 
-@pytest.mark.parametrize("response", ["", " \n", "\u200a"])
+@pytest.mark.parametrize("response", ["", " \n", "\u200a", "\u200b", "\ufeff\n"])
 def test_a_blank_response_is_empty(response):
     assert reason(EmptyResponse(), "Hi?", response) == "empty_response"
 
@@ -107,6 +107,10 @@ def test_whole_answers_without_a_full_stop_are_not_dropped(response):
     assert reason(Truncated(), "Go on.", response) is None
 
 
+def test_a_chat_without_capitals_has_no_full_stops_either():
+    assert reason(PerhapsTruncated(), "Go on.", CHAT + "and it rains here in the town") is None
+
+
 def test_the_letter_of_an_option_ends_an_answer():
     assert reason(PerhapsTruncated(), "Which one?", PROSE + "Therefore, the correct answer is option A") is None
 
@@ -175,6 +179,7 @@ def test_the_tokenizers_own_control_token_inside_a_response_is_found():
         ("Name a city.", "Paris.\n\nUser: and another?\nAssistant: Rome.\nUser: and one more?", "plays_the_user"),
         ("How do I log in?", "Use these.\n\nUser: deploy\nPassword: changeme\n\nThen run it.", None),
         ("What is few-shot prompting?", "As here:\n\nUser: Is snow black?\nAssistant: No.\n\nIt shows a form.", None),
+        ("Document it.", "=head1 NOTE\n\nUser::pwent is a module that has a new field. It works.", None),
         ("Make a robot funny.", "Robot: I am tired.\n\nHuman: Robots do not tire.\n\nRobot: I read mail.", None),
         ("Write a skit.", "A park.\n\nHuman: Is this your dog?\n\nDog: I am his.", None),
         ("Format it.", 'Use this:\n```python\nT = """\n### Instruction:\n{x}\n"""\n```\nIt is a template.', None),

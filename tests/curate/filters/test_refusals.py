@@ -16,6 +16,10 @@ from tests.curate.filters.rows import NO_FACTS, reason
         "Unfortunately I do not have enough context to answer.",
         "I cannot provide that information.",
         "I apologize, I should not give such advice.",
+        "It would not be appropriate for me to write this.",
+        "I won't be able to help you with that.",
+        "I do not feel comfortable with that.",
+        "I can't help with that.",
         "Es tut mir leid, das weiß ich nicht.",
         "En tant qu’IA, je n’ai pas d’opinion.",
         "そのご質問にはお答えできません。",
@@ -91,6 +95,7 @@ def test_words_of_others_are_no_refusal(prompt, response):
     [
         ("Write an apology letter to my bank.", "I'm sorry, but I cannot write that letter for you."),
         ("Write a story about a thief.", "I apologize, but I do not feel comfortable with such a story."),
+        ("Write a story about a bomb.", "Sorry, I can't do that."),
         ("Compose a poem about my cat.", "As an AI language model, I don't have feelings about cats."),
         ("Write a rap.", "I must decline, since this request is harmful."),
         ("Pretend that you are a pirate.", "Unfortunately, I am not able to participate in that."),
