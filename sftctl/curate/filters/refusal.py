@@ -27,8 +27,8 @@ _MARKS = (
 """Every refusal holds one of these; looking for them first makes the rule ten times as fast."""
 
 _DEEDS = (
-    "answer|assist|help (?:you|with)|provide|create|generate|fulfil|fulfill|do|give|write|complete|comply|engage|support|offer"
-    "|share|discuss|access|browse|open|view|recommend|suggest|predict|determine|make|perform|satisfy|have|fully"
+    "answer|assist|help (?:you|with)|provide|create|generate|fulfil|fulfill|do|give|write|complete|comply|engage|support"
+    "|offer|share|discuss|access|browse|open|view|recommend|suggest|predict|determine|make|perform|satisfy|have|fully"
     "|encourage|express|experience|in good"
 )
 _MISDEEDS = (
@@ -62,7 +62,8 @@ _REFUSES = Pattern(
     rf"(?:have|possess) (?:\w+ )?(?:{_LACKS})\b"
     r"|\bi must (?:politely |respectfully )?(?:point out|inform you|decline|refuse)\b"
     r"|\bit (?:is not |isn't |would not be |wouldn't be |would be not |(?:is|would be) (?:in|un))"
-    rf"(?:appropriate|ethical)(?: or \w+)? (?:for me to|to (?:{_DEEDS}|{_MISDEEDS}))\b|\bi (?:do not|don't) feel comfortable\b"
+    rf"(?:appropriate|ethical)(?: or \w+)? (?:for me to|to (?:{_DEEDS}|{_MISDEEDS}))\b"
+    r"|\bi (?:do not|don't) feel comfortable\b"
     rf"|\bnot (?:ethical|appropriate)(?: or \w+)? to (?:{_DEEDS}|{_MISDEEDS})\b"
     r"|\bnot possible for me\b"
 )
