@@ -98,7 +98,7 @@ def course_of_training(config: EvalConfig, run_dir: RunDir) -> Course:
     plan = trained.plan
     return Course(
         still_falling=None if trained.overfitting is None else trained.overfitting.still_falling,
-        short=f"it had {plan.steps} optimizer steps; {plan.way_to_more_steps}" if plan.few_steps else None,
+        short=f"{plan.steps} optimizer steps are few; {plan.way_to_more_steps}" if plan.few_steps else None,
     )
 
 

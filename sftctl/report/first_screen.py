@@ -85,8 +85,9 @@ def _smoke_test_banner(result: SmokeTestResult, name: str, cost: tuple[tuple[str
         of = f" of {result.steps + result.steps_not_reached}" if result.steps_not_reached else ""
         headline = f"{len(result.checks)} checks on {result.steps}{of} real steps."
         return Banner(name, "good", "Smoke test passed", headline, cost)
-    failed = ", ".join(check.name for check in result.failed)
-    return Banner(name, "bad", "Smoke test failed", f"Failed: {failed}.", cost)
+    failed = tuple((check.name, check.in_words) for check in result.failed)
+    headline = f"{len(failed)} of {len(result.checks)} checks failed."
+    return Banner(name, "bad", "Smoke test failed", headline, (*failed, *cost))
 
 
 def cost_in_short(results: Results) -> str:

@@ -19,6 +19,13 @@ class Check(_Record):
     evidence: str
     advice: str = ""
 
+    @property
+    def in_words(self) -> str:
+        """What was seen and, unless it passed, what to do."""
+        if self.verdict in ("pass", "skipped"):
+            return self.evidence
+        return f"{self.evidence}. {self.advice[:1].upper()}{self.advice[1:]}".rstrip(". ")
+
 
 class Piece(_Record):
     """A run of text that is trained as a whole, or not at all."""

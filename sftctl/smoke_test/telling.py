@@ -42,7 +42,7 @@ def tell(result: SmokeTestResult) -> None:
 
 def in_words(check: Check) -> str:
     """One line: which check, what was seen, what to do."""
-    return f"{check.name}: {check.evidence}. {check.advice[:1].upper()}{check.advice[1:]}".rstrip(". ")
+    return f"{check.name}: {check.in_words}"
 
 
 def annotations(result: SmokeTestResult) -> list[str]:

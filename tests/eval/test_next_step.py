@@ -41,7 +41,7 @@ def _loss(kind, group, tuned):
 
 WRONG_FIGURES = _gate("behaviour", "fail", "figures")
 WRONG_STYLE = _gate("behaviour", "fail", "no-apology")
-SHORT = Course(still_falling=True, short="it had 6 optimizer steps; raise train.max_steps")
+SHORT = Course(still_falling=True, short="6 optimizer steps are few; raise train.max_steps")
 NOT_RUN = NotMeasured(name="mmlu", reason="empty", asked=True)
 BEHAVIOURS = (_behaviour("figures", "numbers_match"), _behaviour("no-apology", "preset"))
 
@@ -103,4 +103,4 @@ def test_wrong_figures_said_with_confidence_are_read_first_though_every_gate_pas
 
 def test_a_short_training_is_told_with_its_remedy_where_the_answers_are_bad():
     step = next_step(_findings([WRONG_STYLE], behaviours=BEHAVIOURS, course=SHORT))
-    assert step.advice == "Train longer: it had 6 optimizer steps; raise train.max_steps."
+    assert step.advice == "Train longer: 6 optimizer steps are few; raise train.max_steps."

@@ -159,7 +159,7 @@ def test_the_course_of_the_training_says_nothing_of_another_model(tmp_path):
     assert course_of_training(EvalConfig(tuned="another/model"), run_dir) == Course()
     plan = trained().plan.model_copy(update={"steps": 6})
     write_json(run_dir.train_result, trained().model_copy(update={"plan": plan}).model_dump())
-    remedy = "it had 6 optimizer steps; lower train.batch_size, raise train.epochs, or add rows"
+    remedy = "6 optimizer steps are few; lower train.batch_size, raise train.epochs, or add rows"
     assert course_of_training(EvalConfig(), run_dir).short == remedy
 
 

@@ -248,13 +248,21 @@ def test_steps_that_the_time_limit_left_undone_are_told_in_page_and_markdown(tmp
     assert told in run_dir.markdown_report.read_text(encoding="utf-8")
 
 
-def test_the_first_screen_says_which_results_a_failed_gate_came_after(tmp_path):
+@pytest.mark.parametrize(("failed", "after"), [("05:00", "; train and eval ran before that"), ("03:00", "")])
+def test_the_first_screen_says_that_a_gate_failed_and_which_results_are_older(tmp_path, failed, after):
     run_dir = made_run(tmp_path / "made")
-    for stage, passed, finished in (("train", True, "04:00"), ("eval", True, "04:10"), ("smoke-test", False, "05:00")):
+    for stage, passed, finished in (("train", True, "04:00"), ("eval", True, "04:10"), ("smoke-test", False, failed)):
         record = new_record(run_dir, Ended(17, passed=passed, seconds=1.0), inputs={}, outputs=[])
         record_stage(run_dir, stage, record.model_copy(update={"finished": f"2026-11-23T{finished}:00+00:00"}))
     told = banner(read_results(run_dir), "made")
-    assert told.lines[0] == ("failed", "smoke-test, at its gate; train and eval ran before that")
+    assert told.lines[0] == ("failed", f"smoke-test, at its gate{after}")
+
+
+def test_the_first_screen_of_a_failed_smoke_test_says_what_to_do(tmp_path):
+    results = replace(read_results(made_run(tmp_path / "made")), train=None, eval=None)
+    told = banner(results, "made")
+    assert (told.verdict, told.headline) == ("Smoke test failed", "1 of 3 checks failed.")
+    assert told.lines[0] == ("output.stop", f"{HOSTILE}. Train the stop token")
 
 
 def test_markdown_for_a_pull_request(golden, report):
