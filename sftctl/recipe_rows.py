@@ -76,9 +76,11 @@ def _train_checks(config: TrainConfig) -> Iterator[FileCheck]:
 def refuse_unusable_rows(found: FirstLook, max_bad_fraction: float) -> None:
     """Raises DataUnusable with every source that is seen to be unusable.
 
-    Warns where a source's first rows have more bad ones among them than the recipe allows in all.
+    Warns where a source's first rows have more bad ones among them than the recipe allows in all, or lack a column.
     """
     for look in found.looks:
+        for doubt in look.doubts:
+            console.warn(f"source {look.source}, of its first {look.rows} rows: {doubt}")
         bad = look.rows - look.usable
         if bad > max_bad_fraction * look.rows:
             console.warn(

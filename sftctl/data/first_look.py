@@ -25,7 +25,7 @@ from sftctl.data.ingest import (
 from sftctl.data.ingested import Detected
 from sftctl.data.read import read_by_datasets
 from sftctl.data.rows import AnyRow, RawRow, UnreadableRow
-from sftctl.data.shape import shape_of
+from sftctl.data.shape import misread_columns, shape_of, unseen_columns
 from sftctl.data.source import Source
 from sftctl.errors import DataUnusable, MisreadSource, UsageError
 
@@ -43,13 +43,17 @@ _OPEN_PIPES = ("/dev/fd/", "/dev/stdin", "/proc/self/fd/")
 
 @dataclass(frozen=True)
 class Look:
-    """What a source's first rows are, blank lines aside. `not_yet`: why they are looked at when it is read."""
+    """What a source's first rows are, blank lines aside.
+
+    `doubts`: columns that a row may lack and all of these do. `not_yet`: why they are looked at when it is read.
+    """
 
     source: str
     found: Detected | None = None
     rows: int = 0
     usable: int = 0
     first_bad: str | None = None
+    doubts: tuple[str, ...] = ()
     not_yet: str | None = None
 
 
@@ -98,11 +102,16 @@ def _look(source: Source, refused: Sequence[str], max_bad_fraction: float | None
     for row in head:
         reader.take(row, shape, source)
     good, bad = len(reader.read.conversations), reader.read.rejected
+    unseen = unseen_columns(source, shape, sample)
+    missing = misread_columns(source, list(unseen), sample) if unseen else None
     if len(sample) < SAMPLE_ROWS:
         rest_lost = any(isinstance(row, UnreadableRow) and row.rest_lost for row in head)
+        if missing is not None and not rest_lost:
+            raise missing
         refuse_unusable(source, good, bad, max_bad_fraction, rest_lost=rest_lost)
     found_format = detected(source, shape, sample) if shape else None
-    return Look(source.name, found_format, good + len(bad), good, str(bad[0]) if bad else None)
+    doubts = tuple(missing.problems.values()) if missing is not None else ()
+    return Look(source.name, found_format, good + len(bad), good, str(bad[0]) if bad else None, doubts)
 
 
 def _claimed(source: Source, read_once: dict[tuple[int, int], str]) -> str | None:

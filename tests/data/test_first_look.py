@@ -84,6 +84,20 @@ def test_a_longer_file_is_never_refused_for_its_first_rows(tmp_path):
     assert (found.unusable, found.misread, found.looks[0].usable) == ([], [], 0)
 
 
+def test_a_column_that_rows_may_lack_is_a_doubt_until_the_whole_file_is_seen(tmp_path):
+    fields = {"prompt": "question", "response": "answer", "system": "persoona"}
+    sources = [
+        file_of(tmp_path / f"{name}.jsonl", [row | {"persona": "Be brief."} for row in rows]).model_copy(
+            update={"fields": fields}
+        )
+        for name, rows in (("long", ROWS), ("short", ROWS[:9]))
+    ]
+    found = look(*sources)
+    told = "jsonl has no column 'persoona'; did you mean 'persona'? It has question, answer, persona"
+    assert [each.doubts for each in found.looks] == [(f"{tmp_path}/long.{told}",)]
+    assert problems(found) == {"short": {("fields", "system"): f"{tmp_path}/short.{told}"}}
+
+
 def test_lines_without_rows_are_left_for_the_reading(tmp_path):
     (seen,) = look(file_of(tmp_path / "a.jsonl", [""] * MOST_LINES + MAIL)).looks
     assert (seen.found, seen.not_yet) == (None, "its first 1,000 lines hold 0 rows")
