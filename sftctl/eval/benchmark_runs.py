@@ -8,7 +8,7 @@ from typing import Any
 from sftctl import console
 from sftctl.errors import DataUnusable, EnvironmentProblem
 from sftctl.eval.benchmark_figures import ItemScore, TaskScores, benchmark_figures
-from sftctl.eval.benchmark_scores import Sample, read_sample, score_again, score_sample
+from sftctl.eval.benchmark_scores import BenchmarkSample, read_sample, score_again, score_sample
 from sftctl.eval.benchmarks import LmEval
 from sftctl.eval.config import BenchmarksConfig, DropGate
 from sftctl.eval.ledger import Ledger
@@ -21,11 +21,11 @@ from sftctl.eval.result import Spread
 class OpenTask:
     """A benchmark that can run: a sample for the built-in scorer, or a task of lm-eval."""
 
-    source: Sample | LmEval
+    source: BenchmarkSample | LmEval
 
     @property
     def id(self) -> str:
-        return self.source.task.id if isinstance(self.source, Sample) else self.source.id
+        return self.source.task.id if isinstance(self.source, BenchmarkSample) else self.source.id
 
     @property
     def metric(self) -> str:
@@ -105,7 +105,7 @@ def add_benchmarks(
             TaskScores(
                 id=task.id,
                 metric=task.metric,
-                available=task.source.available if isinstance(task.source, Sample) else len(before.items),
+                available=task.source.available if isinstance(task.source, BenchmarkSample) else len(before.items),
                 base=before.items,
                 tuned=after.items,
                 base_again=before.again,

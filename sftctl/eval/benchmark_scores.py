@@ -29,7 +29,7 @@ class NamedItem:
 
 
 @dataclass(frozen=True)
-class Sample:
+class BenchmarkSample:
     """The items of a benchmark that are scored, out of `available`."""
 
     task: Scored
@@ -37,7 +37,7 @@ class Sample:
     items: list[NamedItem]
 
 
-def read_sample(task: Scored, seed: int) -> Sample:
+def read_sample(task: Scored, seed: int) -> BenchmarkSample:
     """A sample spread over the groups. Raises DataUnusable for an empty file or a row that is no item."""
     items = read_items(task, task.path, task.split)
     repeats: dict[str, int] = {}
@@ -47,7 +47,7 @@ def read_sample(task: Scored, seed: int) -> Sample:
         repeats[content] = repeats.get(content, 0) + 1
         named.append(NamedItem(content if repeats[content] == 1 else f"{content}#{repeats[content]}", item))
     chosen = stratified(named, task.items, seed, stratum=lambda item: item.item.group, name=lambda item: item.id)
-    return Sample(task, len(named), chosen)
+    return BenchmarkSample(task, len(named), chosen)
 
 
 def _after_shots(task: Scored, items: Sequence[Item]) -> list[Item]:
@@ -72,7 +72,7 @@ def _after_shots(task: Scored, items: Sequence[Item]) -> list[Item]:
 
 
 def score_sample(
-    model: Callable[[], Any], tokenizer: Any, sample: Sample, ledger: Ledger, config: BenchmarksConfig
+    model: Callable[[], Any], tokenizer: Any, sample: BenchmarkSample, ledger: Ledger, config: BenchmarksConfig
 ) -> list[ItemScore]:
     """One score an item, in order; items that the ledger holds are not scored again."""
     named = sample.items
@@ -89,7 +89,7 @@ def score_sample(
 
 
 def score_again(
-    model: Callable[[], Any], tokenizer: Any, sample: Sample, ledger: Ledger, config: BenchmarksConfig
+    model: Callable[[], Any], tokenizer: Any, sample: BenchmarkSample, ledger: Ledger, config: BenchmarksConfig
 ) -> list[ItemScore]:
     """The first 100 items one by one and in reverse order: what batching and order add to a score.
 
