@@ -112,11 +112,13 @@ class CurateResult(_Part):
 
     @property
     def notes(self) -> list[str]:
-        """What verdicts and reasons leave out, a line each: how copies add up, repairs, flags. None of nothing."""
+        """What verdicts and reasons leave out, a line each: how copies add up, the mix, repairs, flags. None of nothing."""
         lines = []
         if self.copies:
             kept = f"{self.verdicts.get('kept', 0):,} kept + {self.copies:,} repeated"
             lines.append(f"{self.training_rows:,} training rows = {kept}")
+        if mixed_out := self.verdicts.get("mixed_out"):
+            lines.append(f"mixed_out: {mixed_out:,} good rows left out for the mix's shares or size")
         for done, counts in (("repaired", self.repairs), ("flagged, which drops no row", self.flags)):
             if counts:
                 lines.append(f"{done}: " + ", ".join(f"{name} {count:,}" for name, count in counts.items()))

@@ -89,6 +89,7 @@ def test_rows_over_the_share_are_mixed_out_and_counted(tmp_path):
     result = run_curate(tmp_path, sources=sources, hold_out={"rows": 0})
     assert (result.training_rows, result.copies) == (75, 20)
     assert (result.verdicts["kept"], result.verdicts["mixed_out"], result.rows_in) == (55, 55, 110)
+    assert "mixed_out: 55 good rows left out for the mix's shares or size" in result.notes
 
 
 @pytest.mark.parametrize(
