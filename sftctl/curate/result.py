@@ -112,7 +112,7 @@ class CurateResult(_Part):
 
     @property
     def notes(self) -> list[str]:
-        """What verdicts and reasons leave out, a line each: how copies add up, the mix, repairs, flags. None of nothing."""
+        """What verdicts and reasons leave out, a line each: how copies add up, the mix, repairs, flags."""
         lines = []
         if self.copies:
             kept = f"{self.verdicts.get('kept', 0):,} kept + {self.copies:,} repeated"
