@@ -17,7 +17,7 @@ WORKFLOW = ".github/workflows/smoke-test.yml"
 
 
 def test_init_writes_a_recipe_that_is_valid_and_refuses_to_replace_one(tmp_path):
-    (tmp_path / "rows.jsonl").touch()
+    (tmp_path / "rows.jsonl").write_text('{"question": "Which fee?", "answer": "None."}\n')
     made = sftctl("init", "--model", "builtin:tiny", "--data", "rows.jsonl", cwd=tmp_path)
     assert (made.exit_code, made.stdout) == (0, "recipe.yaml\n")
     plan = sftctl("run", "recipe.yaml", "--dry-run", "--json", cwd=tmp_path)
