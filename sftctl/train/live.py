@@ -39,10 +39,13 @@ class LiveTable:
         if not measured and time.perf_counter() - self._last < _SECONDS_BETWEEN_LINES:
             return
         self._last = time.perf_counter()
-        if not self._headed:
+        first = not self._headed
+        if first:
             console.say(_aligned(_COLUMNS))
             self._headed = True
-        console.say(_aligned(cells(self._plan, progress, now, self._memory, self._price)))
+        # An older held-out loss beside a newer training loss would look like overfitting.
+        shown = progress if measured or first else progress.model_copy(update={"held_out": ()})
+        console.say(_aligned(cells(self._plan, shown, now, self._memory, self._price)))
 
 
 def cells(

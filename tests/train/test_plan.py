@@ -11,9 +11,10 @@ from sftctl.train.advice import Situation, advise
 from sftctl.train.conductor import schedule_of
 from sftctl.train.config import TrainConfig
 from sftctl.train.inputs import read_inputs
-from sftctl.train.live import Now, cells
+from sftctl.train.live import LiveTable, Now, cells
 from sftctl.train.monitor import Progress
 from sftctl.train.planning import Scale, in_words, make_plan, plan_run
+from sftctl.train.result import HeldOutLoss
 from tests.jsonl import to_jsonl
 from tests.train.rows import DATA, FULL, LORA, conversations, run_with_rows, short
 
@@ -179,3 +180,14 @@ def test_the_live_row_says_what_remains_and_what_it_cost():
     row = cells(planned(TrainConfig()), progress, now, None, 2.0)
     # 64 steps, 12 done, 3 s each: 156 s; half an hour at 2 dollars.
     assert row == ("12/64", "0.500", "-", "1.0e-04", "2,000", "-", "0:02:36", "$1.00")
+
+
+def test_a_held_out_loss_stands_only_beside_the_step_that_it_was_measured_at(monkeypatch, capsys):
+    monkeypatch.setattr("sftctl.train.live._SECONDS_BETWEEN_LINES", 0.0)
+    now = Now(learning_rate=1e-4, tokens_per_second=2000.0, seconds_per_step=3.0, elapsed_seconds=1800.0)
+    table = LiveTable(planned(TrainConfig()), None, None)
+    before = (HeldOutLoss(step=0, epoch=0.0, loss=4.1),)
+    for step, measured, held_out in ((1, False, before), (6, False, before), (8, True, before)):
+        table.row(Progress(step=step, train_losses=(0.5,), held_out=held_out), now, measured=measured)
+    rows = [line.split() for line in capsys.readouterr().err.splitlines()[1:]]
+    assert [row[2] for row in rows] == ["4.100", "-", "4.100"]
