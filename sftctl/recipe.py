@@ -20,7 +20,7 @@ from sftctl.model.config import ModelConfig
 from sftctl.recipe_document import Document, parse_document
 from sftctl.recipe_errors import Position, Problem, SourceText, nearest, recipe_error
 from sftctl.recipe_keys import Locate, accepts_null, explain
-from sftctl.section import Section
+from sftctl.section import Section, section_of_defaults
 from sftctl.smoke_test.config import SmokeTestConfig
 from sftctl.tokenization.config import DataConfig
 from sftctl.train.config import TrainConfig
@@ -39,14 +39,14 @@ class Recipe(Section):
     seed: int = Field(17, ge=0, lt=2**32, description="seed of everything random: hold-out, mix, order, dropout")
     run_dir: Path | None = Field(None, description="folder of the run; runs/NAME when not given")
     model: ModelConfig = Field(description="the model to fine-tune, and how its weights are changed")
-    data: DataConfig = Field(DataConfig(), description="how conversations become tokens and loss masks")
+    data: DataConfig = section_of_defaults("how conversations become tokens and loss masks")
     curate: CurateConfig | None = Field(
         None,
         description="raw rows to training set and held-out set; not needed where train.rows and eval.tuned are given",
     )
-    smoke_test: SmokeTestConfig = Field(SmokeTestConfig(), description="a hundred real steps before the full run")
-    train: TrainConfig = Field(TrainConfig(), description="the fine-tuning run")
-    eval: EvalConfig = Field(EvalConfig(), description="base against tuned, and what must hold")
+    smoke_test: SmokeTestConfig = section_of_defaults("a hundred real steps before the full run")
+    train: TrainConfig = section_of_defaults("the fine-tuning run")
+    eval: EvalConfig = section_of_defaults("base against tuned, and what must hold")
 
     @property
     def run_folder(self) -> Path:

@@ -7,7 +7,7 @@ from pydantic import Field, model_validator
 
 from sftctl.curate.filters.rules import FilterRules
 from sftctl.data.source import Source
-from sftctl.section import Section
+from sftctl.section import Section, section_of_defaults
 
 
 class HoldOutConfig(Section):
@@ -77,17 +77,13 @@ class CurateConfig(Section):
     )
     max_bad_fraction: float = Field(0.01, ge=0, le=1, description="share of unreadable rows that ends the command")
     max_dropped_fraction: float = Field(0.5, ge=0, le=1, description="share dropped by filters that fails the gate")
-    hold_out: HoldOutConfig = Field(default_factory=HoldOutConfig, description="the held-out set")
-    near_duplicates: NearDuplicatesConfig = Field(
-        default_factory=NearDuplicatesConfig, description="near-duplicates and near copies of held-out rows"
-    )
-    decontaminate: DecontaminateConfig = Field(
-        default_factory=DecontaminateConfig, description="test items that must not be trained on"
-    )
+    hold_out: HoldOutConfig = section_of_defaults("the held-out set")
+    near_duplicates: NearDuplicatesConfig = section_of_defaults("near-duplicates and near copies of held-out rows")
+    decontaminate: DecontaminateConfig = section_of_defaults("test items that must not be trained on")
     filters: FilterRules = Field((), description="changes to the default filters")
-    quality: QualityConfig = Field(default_factory=QualityConfig, description="scores by the model")
-    select: SelectConfig = Field(default_factory=SelectConfig, description="choosing a small set")
-    mix: MixConfig = Field(default_factory=MixConfig, description="the proportions of the sources")
+    quality: QualityConfig = section_of_defaults("scores by the model")
+    select: SelectConfig = section_of_defaults("choosing a small set")
+    mix: MixConfig = section_of_defaults("the proportions of the sources")
 
     @model_validator(mode="after")
     def _sources_agree(self) -> "CurateConfig":

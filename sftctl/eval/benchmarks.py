@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Discriminator, Field, Tag
 
-from sftctl.section import Section
+from sftctl.section import Section, section_of_defaults
 
 Metric = Literal["acc", "acc_norm", "mc2"]
 """acc: the likeliest choice is right. acc_norm: likeliest per character. mc2: probability mass on the right choices."""
@@ -113,7 +113,7 @@ class MultipleChoice(_Task):
     """Any file of questions with choices, by a field map."""
 
     format: Literal["multiple_choice"] = "multiple_choice"
-    fields: FieldMap = Field(FieldMap(), description="which columns hold question, choices and answer")
+    fields: FieldMap = section_of_defaults("which columns hold question, choices and answer")
     style: Literal["letters", "text"] = Field("text", description="continue with the letter, or with the choice itself")
     metric: Literal["acc", "acc_norm"] = Field("acc", description="acc_norm: log-likelihood per character")
 

@@ -7,9 +7,9 @@ from pydantic import Field, model_validator
 from sftctl.eval.arena.config import ArenaConfig
 from sftctl.eval.behaviours import Behaviour
 from sftctl.eval.benchmarks import Benchmark
-from sftctl.eval.engines.config import Engine, HfEngine
+from sftctl.eval.engines.config import Engine
 from sftctl.eval.judge.config import JudgeConfig
-from sftctl.section import Section
+from sftctl.section import Section, section_of_defaults
 
 
 def _refuse_repeats(kind: str, ids: list[str]) -> None:
@@ -52,7 +52,7 @@ class BenchmarksConfig(Section):
     """Benchmarks for forgetting."""
 
     tasks: tuple[Benchmark, ...] = Field((), description="benchmarks, each from a file or the hub")
-    gate: DropGate = Field(DropGate(), description="when a drop counts")
+    gate: DropGate = section_of_defaults("when a drop counts")
     as_chat: bool = Field(False, description="ask through the chat template, as a user's turn; both models alike")
     max_batch_tokens: int = Field(8192, ge=64, le=2**24, description="tokens scored at once")
 
@@ -73,10 +73,10 @@ class EvalConfig(Section):
     best_of: int = Field(
         4, ge=1, le=16, description="answers sampled per prompt to see if better ones are within reach; 1: none"
     )
-    engine: Engine = Field(HfEngine(), description="where answers come from")
+    engine: Engine = section_of_defaults("where answers come from", kind="hf")
     behaviours: tuple[Behaviour, ...] = Field((), description="checks of the answers, with limits")
-    general_loss: LossGate = Field(LossGate(), description="when a rise of the loss on general rows counts")
-    benchmarks: BenchmarksConfig = Field(BenchmarksConfig(), description="benchmarks for forgetting")
+    general_loss: LossGate = section_of_defaults("when a rise of the loss on general rows counts")
+    benchmarks: BenchmarksConfig = section_of_defaults("benchmarks for forgetting")
     judge: JudgeConfig | None = Field(None, description="a model that compares the answers; null: none")
     arena: ArenaConfig | None = Field(None, description="a page on which people compare answers; null: none")
     fail_on: tuple[Literal["investigate", "inconclusive"], ...] = Field(

@@ -4,7 +4,7 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
-from sftctl.section import Section
+from sftctl.section import Section, section_of_defaults
 
 Method = Literal["full", "lora", "qlora"]
 
@@ -43,7 +43,7 @@ class ModelConfig(Section):
     )
     device: Literal["auto", "cpu", "cuda"] = Field("auto", description="auto: the GPU where there is one")
     trust_remote_code: bool = Field(False, description="run Python code that comes with the model")
-    lora: LoraConfig = Field(default_factory=lambda: LoraConfig(), description="the adapter's options")
+    lora: LoraConfig = section_of_defaults("the adapter's options")
     merge: bool = Field(False, description="save the base with the adapter merged in, instead of the adapter alone")
 
     @model_validator(mode="after")

@@ -107,8 +107,6 @@ def default_of(field: Any) -> str:
     if field.is_required():
         return "required"
     value = field.default if field.default is not PydanticUndefined else field.default_factory()
-    if isinstance(value, BaseModel):
-        return ""
     if isinstance(value, tuple | list) and any(isinstance(item, BaseModel) for item in value):
         return "see below"
     return f"`{json.dumps(value, default=str)}`"

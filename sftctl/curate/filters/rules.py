@@ -1,6 +1,7 @@
 """The list of filters: what a recipe may name, what runs by default, and how the two are joined."""
 
 from collections.abc import Sequence
+from functools import cache
 from typing import Annotated, get_args
 
 from pydantic import AfterValidator, Field, ValidationError
@@ -59,10 +60,14 @@ def _each_named_once(rules: tuple[FilterRule, ...]) -> tuple[FilterRule, ...]:
 FilterRules = Annotated[tuple[FilterRule, ...], AfterValidator(_each_named_once)]
 """A recipe's list: what it names replaces the default of that name."""
 
-DEFAULT_RULES: tuple[FilterRule, ...] = tuple(rule() for rule in get_args(get_args(FilterRule)[0]))
+
+@cache
+def default_rules() -> tuple[FilterRule, ...]:
+    """One of each, as it runs where the recipe does not name it."""
+    return tuple(rule() for rule in get_args(get_args(FilterRule)[0]))
 
 
 def merged_rules(recipe_rules: Sequence[FilterRule]) -> tuple[FilterRule, ...]:
     """The defaults as the recipe changes them, in the order of the union; rules that are off are left out."""
-    chosen = {rule.rule: rule for rule in (*DEFAULT_RULES, *recipe_rules)}
+    chosen = {rule.rule: rule for rule in (*default_rules(), *recipe_rules)}
     return tuple(rule for rule in chosen.values() if rule.action != "off")

@@ -3,7 +3,7 @@
 import pytest
 from pydantic import BaseModel
 
-from sftctl.curate.filters.rules import DEFAULT_RULES
+from sftctl.curate.filters.rules import default_rules
 from tests.curate.filters.filter_effects import FILTER_EFFECTS
 
 
@@ -16,5 +16,5 @@ def test_every_option_has_its_row():
     def options(rule: BaseModel) -> set[str]:
         return set(type(rule).model_fields) - {"rule", "action"}
 
-    keys = {f"curate.filters.{rule.rule}.{option}" for rule in DEFAULT_RULES for option in options(rule)}
+    keys = {f"curate.filters.{rule.rule}.{option}" for rule in default_rules() for option in options(rule)}
     assert keys == {effect.key for effect in FILTER_EFFECTS} - {"curate.filters.loops.action"}

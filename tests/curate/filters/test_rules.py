@@ -11,7 +11,7 @@ from sftctl.curate.filters.apply import Judgement, apply_filters, share_warnings
 from sftctl.curate.filters.loops import Loops
 from sftctl.curate.filters.pii import PersonalData
 from sftctl.curate.filters.refusal import Refusal
-from sftctl.curate.filters.rules import DEFAULT_RULES, FilterRules, merged_rules
+from sftctl.curate.filters.rules import FilterRules, default_rules, merged_rules
 from sftctl.errors import RecipeError
 from sftctl.recipe import load_recipe
 from tests.curate.filters.rows import NO_FACTS, row, words
@@ -36,18 +36,18 @@ DEFAULT_ACTIONS = {
 
 
 def test_defaults_are_these():
-    assert {rule.rule: rule.action for rule in DEFAULT_RULES} == DEFAULT_ACTIONS
+    assert {rule.rule: rule.action for rule in default_rules()} == DEFAULT_ACTIONS
 
 
 def test_without_a_list_the_defaults_run_in_their_order():
-    assert merged_rules(()) == DEFAULT_RULES
+    assert merged_rules(()) == default_rules()
 
 
 def test_a_named_filter_changes_and_the_others_stay():
     rules = merged_rules(parse([{"rule": "loops", "action": "flag", "min_repeats": 9}]))
     assert [rule.rule for rule in rules] == list(DEFAULT_ACTIONS)
     assert rules[4] == Loops(action="flag", min_repeats=9)
-    assert rules[5:] == DEFAULT_RULES[5:]
+    assert rules[5:] == default_rules()[5:]
 
 
 def test_off_removes_a_filter():
@@ -91,7 +91,7 @@ def test_a_filter_named_twice_is_refused_where_it_is_named_again(tmp_path):
 
 
 def test_the_first_rule_that_drops_gives_the_reason_and_no_flags():
-    judgements = apply_filters([row("Say it.", " ")], DEFAULT_RULES, gather_facts([row("Say it.", " ")], words))
+    judgements = apply_filters([row("Say it.", " ")], default_rules(), gather_facts([row("Say it.", " ")], words))
     assert judgements == [Judgement("drop", "empty_response")]
 
 
