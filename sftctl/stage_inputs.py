@@ -68,7 +68,7 @@ def out_of_date(recipe: Recipe, run_dir: RunDir) -> dict[Stage, str]:
         changed = sorted(name for name in record.inputs.keys() | now if record.inputs.get(name) != now.get(name))
         if changed and _is_of(record, run_dir):
             more = f" and {len(changed) - _NAMED} more" if len(changed) > _NAMED else ""
-            older[stage] = f"{', '.join(changed[:_NAMED])}{more} changed since"
+            older[stage] = f"{', '.join(changed[:_NAMED])}{more} changed"
     return older
 
 

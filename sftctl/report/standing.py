@@ -18,8 +18,8 @@ def warnings(results: Results) -> Iterator[tuple[str, str]]:
         else:
             yield "interrupted", f"{stage}, with exit code {attempt.exit_code}: {_in_one_line(attempt.message)}"
     yield from _failed_gates(results)
-    for stage, changed in results.out_of_date.items():
-        yield "out of date", f"{stage}: {changed}"
+    if results.out_of_date:
+        yield "out of date", "; ".join(f"{stage}: {changed}" for stage, changed in results.out_of_date.items())
 
 
 def _failed_gates(results: Results) -> Iterator[tuple[str, str]]:
@@ -34,19 +34,21 @@ def _failed_gates(results: Results) -> Iterator[tuple[str, str]]:
 
 
 def since(results: Results, stage: Stage) -> str:
-    """How the stage has ended otherwise since its result, and what changed; empty where the result holds."""
-    attempt = results.manifest.attempt(stage)
-    told = [] if attempt is None else [f"{stage} {attempt.in_short}: {attempt.message}".removesuffix(": ")]
-    return "; ".join([*told, *([results.out_of_date[stage]] if stage in results.out_of_date else [])])
+    """In sentences, how the stage has ended otherwise since its result, and what changed; empty where that holds."""
+    attempt, sentences = results.manifest.attempt(stage), []
+    if attempt is not None:
+        told = f"{stage} {attempt.in_short}: {_in_one_line(attempt.message)}"
+        sentences.append(f"Since then {told.removesuffix(': ').removesuffix('.')}.")
+    if stage in results.out_of_date:
+        sentences.append(f"It is out of date: {results.out_of_date[stage]}.")
+    return " ".join(sentences)
 
 
 def notes(results: Results) -> dict[Stage, str]:
     """For each stage whose result is not of its newest attempt, or is out of date: what a reader of it must know."""
     records = results.manifest.stages
     told = {stage: since(results, stage) for stage in records}
-    return {
-        stage: f"The result of {records[stage].finished}. Since then: {text}." for stage, text in told.items() if text
-    }
+    return {stage: f"The result of {records[stage].finished}. {text}" for stage, text in told.items() if text}
 
 
 def _in_one_line(message: str) -> str:

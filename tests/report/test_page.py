@@ -213,7 +213,7 @@ def test_a_stage_that_was_interrupted_or_killed_is_told_before_an_earlier_result
     assert (told[1][0], told[1][1].startswith("eval: it began at 20")) == ("not ended", True)
     write_report(run_dir)
     assert "Loss of each step" not in run_dir.report.read_text(encoding="utf-8")
-    assert '<error message="eval did not end" />' in run_dir.junit_report.read_text(encoding="utf-8")
+    assert '<error message="Since then eval did not end." />' in run_dir.junit_report.read_text(encoding="utf-8")
 
 
 def test_a_stage_that_is_out_of_date_is_named_and_costs_this_run_nothing(tmp_path):
@@ -222,21 +222,18 @@ def test_a_stage_that_is_out_of_date_is_named_and_costs_this_run_nothing(tmp_pat
         ended = Ended(17, passed=True, seconds=seconds, cost_usd=usd)
         record_stage(run_dir, stage, new_record(run_dir, ended, inputs={}, outputs=[]))
     assert cost_in_short(read_results(run_dir)) == "$0.05, 92 s (curate 12 s $0.02, train 60 s $0.03, eval 20 s)"
-    older = {"train": "train.epochs changed since", "eval": "seed changed since"}
+    older = {"train": "train.epochs changed", "eval": "seed changed"}
     results = read_results(run_dir, older)
     cost = "$0.02, 12 s (curate 12 s $0.02); out of date and not added: train 60 s $0.03, eval 20 s"
     assert cost_in_short(results) == cost
     told = banner(results, "made")
     assert (told.tone, told.verdict) == ("warn", "pass (out of date)")
-    assert told.lines[:2] == (
-        ("out of date", "train: train.epochs changed since"),
-        ("out of date", "eval: seed changed since"),
-    )
+    assert told.lines[0] == ("out of date", "train: train.epochs changed; eval: seed changed")
     write_report(run_dir, older)
     assert re.search(
-        r"<p class=.note.>The result of 20.*Since then: train.epochs changed since", run_dir.report.read_text()
+        r"<p class=.note.>The result of 20\S+ It is out of date: train.epochs changed.", run_dir.report.read_text()
     )
-    assert cost_in_short(read_results(run_dir, {**older, "curate": "seed changed since"})).startswith("nothing yet")
+    assert cost_in_short(read_results(run_dir, {**older, "curate": "seed changed"})).startswith("nothing yet")
 
 
 def test_steps_that_the_time_limit_left_undone_are_told_in_page_and_markdown(tmp_path):
