@@ -15,24 +15,29 @@ _LETTER = Pattern(
     r"|(?:尊敬的|敬爱的|亲爱的|親愛的|主题|主題|件名|拝啓|제목)|[^\n]{1,20}(?:様|さん|에게|께)[,，、]?\n"
 )
 _WORKS = (
-    "letter|e-?mails?|messages?|text|sms|reply|replies|note|apolog(?:y|ies)|excuses?|stor(?:y|ies)|tale|fiction|novel"
+    "letter|e-?mails?|messages?|text|sms|reply|replies|responses?|ways to say|note"
+    "|apolog(?:y|ies)|excuses?|stor(?:y|ies)|tale|fiction|novel"
     "|dialogues?|dialogs?|conversation|scene|script|skit|poems?|haikus?|songs?|lyrics|verses?|speech|monologue"
     "|tweets?|limerick|rap|jokes?|voicemail|announcement|diary"
 )
 _ASKED = Pattern(
-    r"\b(?:write|compose|draft|create|generate|craft|make up|come up with|complete|continue|send|prepare)\b"
-    rf"[^\n]{{0,120}}\b(?:{_WORKS})\b|\b(?:reply|respond|response|answer) (?:to|as) (?:this|the|a|an|my|his|her)\b"
+    r"\b(?:write|compose|draft|create|generate|craft|make up|come up with|complete|continue|finish|send|prepare"
+    rf"|suggest)\b[^\n]{{0,120}}\b(?:{_WORKS})\b"
+    r"|\b(?:reply|respond|response|answer) (?:to|as) (?:this|the|a|an|my|his|her)\b"
     r"|\bhow (?:do|can|could|would|should|to)\b[^\n]{0,20}\b(?:say|apologi[sz]e|decline|refuse|respond|reply)\b"
     r"|\b(?:role-?play|act as|pretend|impersonate|as if you were|you are (?:an?|the|now)\b(?![^.\n]{0,30}"
-    r"(?:assistant|\bai\b|model)))|\A\s*(?:decline|refuse|apologi[sz]e|say)\b|(?:\A|\n)\w{1,15}:\s*\Z"
+    r"(?:assistant|\bai\b|model)))|\A\s*(?:decline|refuse|apologi[sz]e|say)\b"
+    r"|\A\s*(?:an? )?(?:text|message|sms|e-?mail|letter|note|reply) to\b|(?:\A|\n)\w{1,15}:\s*\Z"
     r"|schreib|verfass|formulier|schrijf|opstel|écri[srtv]|rédige|escrib|redact|escrev|redij|scriv|napisz|напиш|сочин"
-    r"|写|寫|草拟|扮演|書いて|作成|써|작성",
+    r"|写|寫|草拟|扮演|書いて|作って|作成|써|작성",
 )
+_SPEAKER = Pattern(r"(?!answer|response|assistant|ai\b|note|disclaimer|warning)\w[\w .]{0,20}: ?\S")
 _RENDERED = Pattern(
     r"\btranslat|\bparaphrase|\brephrase|\breword|\brewrite|\bsummari|\bin other words\b"
     r"|\bmore (?:polite|formal|casual)|\b(?:say|written|write|put|it) (?:it |this |that )?in (?:an? |the )?[a-z]+"
     r"|\bhow do (?:you|i) say\b|\bquote|\bcorrect\b|übersetz|umformulier|vertaal|tradui|traduc|traduz|tradur"
-    r"|przetłumacz|перевед|переформулир|翻译|翻譯|改写|訳|번역"
+    r"|cómo se dice|comment dit|wie sagt|was heißt"
+    r"|come si dice|como se diz|hoe zeg|przetłumacz|перевед|переформулир|翻译|翻譯|改写|訳|번역"
 )
 _SORRY = Pattern(
     r"\bsorry\b|\bapolog|\bregret|\bunable\b|\bcan't\b|\bcannot\b|\bwon't\b|\bunfortunately\b|\bnot able\b|\bdecline"
@@ -44,6 +49,11 @@ _SORRY = Pattern(
 def opens_with_speech_or_salutation(start: str) -> bool:
     """`start`: the opening in lower case, without white space before it."""
     return start[:1] in _QUOTES or _LETTER.match(start) is not None
+
+
+def opens_with_a_speaker(start: str) -> bool:
+    """The first line of a dialogue: a name, a colon, and speech."""
+    return _SPEAKER.match(start) is not None
 
 
 def asks_for_words_of_others(prompt: str) -> bool:

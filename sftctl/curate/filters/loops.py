@@ -14,7 +14,7 @@ from sftctl.pattern import Pattern
 
 _LIST_NUMBER = Pattern(r"^[ \t]*[0-9]+[.)]", re.MULTILINE)
 _NUMBER = Pattern(r"[0-9]+")
-_SPACES = re.compile(rb"[ \t]{2,}")
+_SPACES = re.compile(rb"[ \t]{2,}|_{2,}")
 _DIGIT_FREE = Pattern(r"[^0-9\n]{8,}")
 _LETTER = Pattern(r"[^\W\d_]")
 _FIRST_TAG = Pattern(r"<([A-Za-z][\w:-]*)[ >]")
@@ -26,15 +26,17 @@ _REPETITION_ASKED = Pattern(
     r"|\bwiederhol|\brépét|\brépète|\brepit[ae]|\bripeti|повтори|重复|重複|繰り返|반복|[0-9百千十] ?(?:次|遍|回)",
     re.IGNORECASE,
 )
-_VERSE_ASKED = Pattern(
-    r"\b(?:song|sing|lyrics?|chorus|refrain|rhymes?|shanty|lullaby|anthem|hymn|rap|jingle|poem|lied|gedicht|chanson"
+_REPEATS_BY_NATURE = Pattern(
+    r"\b(?:prayer|litany|call and response|yoga|exercises?|workout|rounds|form"
+    r"|checklist|tracker|planner|knit(?:ting)?|crochet|pattern|drums?|beat|tabs?|chords|melody|notes)\b"
+    r"|\b(?:song|sing|lyrics?|chorus|refrain|rhymes?|shanty|lullaby|anthem|hymn|rap|jingle|poem|lied|gedicht|chanson"
     r"|poème|canción|canzone|poema|poesia)\b|песн|стих|歌|诗|詩|노래",
     re.IGNORECASE,
 )
 _MARKUP = Pattern(r"[<>{}\[\];=|]")
 _CLOSERS = (">", "}", "]", "};", ");", "```")
 
-_VERSE, _INSIDE, _COUNTING = 4, 4, 6
+_WHOLE, _INSIDE, _COUNTING = 4, 4, 6
 """How much longer a repeated stretch must be: a refrain, inside a text, and where its numbers change."""
 
 _COUNTED = 10
@@ -73,8 +75,7 @@ class Loops(Rule):
             reason = self._reason(text, 1)
             if reason is None or _REPETITION_ASKED.search(conversation.prompt):
                 continue
-            verse = _VERSE_ASKED.search(conversation.prompt) and _ends_with_a_known_line(text.rstrip())
-            if not verse or self._reason(text, _VERSE) is not None:
+            if not _repeats_by_nature(conversation.prompt, text.rstrip()) or self._reason(text, _WHOLE) is not None:
                 return reason
         return None
 
@@ -110,7 +111,7 @@ class Loops(Rule):
             return False  # The cells of a board, and then what closes the board.
         if len(_LETTER.findall(unit)) >= period / 3 and not ("|" in unit and text[end - 1] == "|"):
             return True
-        if strictness > 1 and "0" in unit:
+        if (strictness > 1 and "0" in unit) or ("____" in unit and text.endswith("_")):
             return False
         # Rows of a table or a drawing repeat; twenty in a row, and long, are more than a drawing needs.
         return covered >= 4 * self.min_characters and covered >= 20 * period and not _RULING.fullmatch(unit)
@@ -126,6 +127,13 @@ class Loops(Rule):
         # Padding of tables shrinks to nothing and says nothing about the words.
         data = _SPACES.sub(b" ", data)
         return len(data) >= self.min_zlib_characters and len(zlib.compress(data, 1)) < self.max_zlib_ratio * len(data)
+
+
+def _repeats_by_nature(prompt: str, text: str) -> bool:
+    """Verses, forms, patterns, lines of code that end with a whole line. What cannot stop is cut off in one."""
+    if not _ends_with_a_known_line(text):
+        return False
+    return bool(_REPEATS_BY_NATURE.search(prompt) or _MARKUP.search(text, text.rfind("\n") + 1))
 
 
 def _ends_neatly(counted: str) -> bool:

@@ -14,7 +14,7 @@ from sftctl.pattern import Pattern
 
 Kind = Literal["email", "card", "iban", "api_key"]
 
-_EMAIL = Pattern(r"(?<![\w.+-])[A-Za-z0-9][\w.+-]{0,63}@(?:[A-Za-z0-9-]{1,63}\.){1,4}[A-Za-z]{2,24}(?![\w-])")
+_EMAIL = Pattern(r"(?<![\w.+@-])[A-Za-z0-9][\w.+-]{0,63}@(?:[A-Za-z0-9-]{1,63}\.){1,4}[A-Za-z]{2,24}(?![\w-])")
 _PLACEHOLDER = Pattern(
     r"@(?:[\w-]+\.)*(?:example|domain|email|mail|test|company|yourcompany|website|sample|abc|xyz)\.\w+\Z"
     r"|\A(?:your|name|user|username|example|test|someone|email|info|support|contact|john|jane|jdoe)\w*[.\w-]*@"

@@ -7,6 +7,7 @@ from pydantic import Field
 from sftctl.curate.facts import CorpusFacts
 from sftctl.curate.filters.borrowed_voice import (
     asks_for_words_of_others,
+    opens_with_a_speaker,
     opens_with_speech_or_salutation,
     renders_an_apology,
 )
@@ -27,8 +28,8 @@ _MARKS = (
 """Every refusal holds one of these; looking for them first makes the rule ten times as fast."""
 
 _DEEDS = (
-    "answer|assist|help (?:you|with)|provide|create|generate|fulfil|fulfill|do|give|write|complete|comply|engage|support"
-    "|offer|share|discuss|access|browse|open|view|recommend|suggest|predict|determine|make|perform|satisfy|have|fully"
+    "answer|assist|help (?:you|with)|provide|create|generate|fulfil|fulfill|do|give|write|complete|comply|engage"
+    "|support|offer|share|discuss|access|browse|open|view|recommend|suggest|predict|determine|make|perform|satisfy|have|fully"
     "|encourage|express|experience|in good"
 )
 _MISDEEDS = (
@@ -44,7 +45,7 @@ _SYMPATHY = "to hear|to learn|for your (?:loss|trouble)|about|you|your|that (?:y
 _MACHINE = "ai|artificial|language model|large|machine|virtual|text-based|digital"
 _AS_A_MACHINE = (
     rf"\b(?:(?:i'm|i am)(?: just)? an? (?:{_MACHINE})\b"
-    rf"|(?:as|being) (?:just )?an? (?:{_MACHINE})\b(?=[^.]{{0,120}}\b(?:i|me|my|i'm|we|it|it's)\b))"
+    rf"|(?:as|being) (?:just )?an? (?:{_MACHINE})\b(?=[^.]{{0,120}}\b(?:i|me|my|i'm)\b))"
 )
 """Not `As an AI engineer, you`."""
 
@@ -119,4 +120,6 @@ def _in_anothers_words(start: str, prompt: str) -> bool:
         return True
     if opens_with_speech_or_salutation(start):
         return not _REFUSES_AS_A_MACHINE.search(start)
-    return asks_for_words_of_others(prompt) and not (_REFUSES_A_TASK.search(start) or WILL_NOT.open(start))
+    if not asks_for_words_of_others(prompt):
+        return False
+    return opens_with_a_speaker(start) or not (_REFUSES_A_TASK.search(start) or WILL_NOT.open(start))

@@ -23,6 +23,8 @@ _USER_TURN = Pattern(
     rf"(?![^\n]*(?:\n(?!(?:{_ANYBODY}):)[A-Z][\w ]{{0,20}}: ?\S[^\n]*){{2}})"
 )
 _FIRST_SPEAKER = Pattern(rf"\s*(?!(?:{_ANYBODY}|Question|Q|Answer|A):)(\w[\w .]{{0,20}}): ?\S")
+_OTHER_ENTRY = Pattern(rf"\n(?!(?:{_ANYBODY}|Question|Q|Answer|A):)[A-Z]\w{{0,20}}: \S")
+_ANSWERER = Pattern(r"^(?:Assistant|AI|Agent|Bot) ?:", re.MULTILINE)
 _FENCED = Pattern(r"^[ \t]*```.*?^[ \t]*```", re.MULTILINE | re.DOTALL)
 _TALK = (
     *("dialog", "conversation", "chat", "script", "role", "interview", "exchange", "phone call", "skit", "scene"),
@@ -57,10 +59,15 @@ def _template_heading(text: str) -> bool:
 
 
 def _plays_the_user(text: str) -> bool:
-    if any(f"{name}:" in text for name in USER_NAMES) and _USER_TURN.search(text):
-        return not _between_others(text)
+    if any(f"{name}:" in text for name in USER_NAMES) and (turn := _USER_TURN.search(text)):
+        return not (_between_others(text) or _is_one_of_several_entries(text, turn.end()))
     end = text[-_END_CHARACTERS:].rstrip()
     return end.endswith(_HEADINGS) and _HEADING_AT_END.search(end) is not None
+
+
+def _is_one_of_several_entries(text: str, after: int) -> bool:
+    """A glossary of roles: another name and its text follow, and nobody answers."""
+    return _OTHER_ENTRY.search(text, after) is not None and _ANSWERER.search(text) is None
 
 
 def _between_others(text: str) -> bool:

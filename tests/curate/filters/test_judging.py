@@ -180,6 +180,7 @@ def test_the_tokenizers_own_control_token_inside_a_response_is_found():
         ("How do I log in?", "Use these.\n\nUser: deploy\nPassword: changeme\n\nThen run it.", None),
         ("What is few-shot prompting?", "As here:\n\nUser: Is snow black?\nAssistant: No.\n\nIt shows a form.", None),
         ("Document it.", "=head1 NOTE\n\nUser::pwent is a module that has a new field. It works.", None),
+        ("Who uses it?", "Two kinds.\n\nUser: can read and write posts.\nAdmin: can also delete them.", None),
         ("Make a robot funny.", "Robot: I am tired.\n\nHuman: Robots do not tire.\n\nRobot: I read mail.", None),
         ("Write a skit.", "A park.\n\nHuman: Is this your dog?\n\nDog: I am his.", None),
         ("Format it.", 'Use this:\n```python\nT = """\n### Instruction:\n{x}\n"""\n```\nIt is a template.', None),

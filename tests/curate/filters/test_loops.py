@@ -70,6 +70,8 @@ WHOLE = {
     "empty users": "```json\n[\n" + ",\n".join(['  {"name": "", "active": false}'] * 40) + "\n]\n```",
     "bytes": "unsigned char buffer[256] = {\n" + "    0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00,\n" * 32 + "};",
     "table": "| Feature | A | B |\n|---|---|---|\n" + "| Yes | Yes | No |\n" * 12,
+    "sheet": "Name: ____________________  Signature: ____________________  Date: __________\n" * 25,
+    "asserts": "def test_sum():\n" + "    assert add(1, 1) == 2\n" * 12,
     "counting song": BOTTLES + "No jar is on the wall.",
 }
 
@@ -95,7 +97,8 @@ REFRAIN = "Oh do not let the river take me\n"
 
 
 @pytest.mark.parametrize(
-    "prompt", ["Write a song about a river.", "Schreib ein Lied über den Fluss", "写一首关于河的歌"]
+    "prompt",
+    ["Write a song about a river.", "A prayer, please.", "Schreib ein Lied über den Fluss", "写一首关于河的歌"],
 )
 def test_a_refrain_of_a_song_is_no_loop_until_it_is_endless(prompt):
     song = "I saw the river rise and fall\nand heard the ferryman call.\n\n"
