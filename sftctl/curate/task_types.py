@@ -40,14 +40,23 @@ _CODE_ASKED = re.compile(
 )
 _MATH_SHAPE = re.compile(r"####\s*-?[\d,.]+\s*\Z|<<[^<>\n]*=[^<>\n]*>>|\\boxed|\\frac|\\\[")
 _EQUATION = re.compile(r"\d\s*[-+*/×=]\s*\$?\(?\d|[a-z]\s*=\s*-?\d")
+_MATH_WRITTEN = re.compile(r"\\(?:int|frac|sum|sqrt|lim|cdot)\b|\$[^$\n]*[=+^\\][^$\n]*\$")
+"""LaTeX in what is asked."""
 _MATH_ASKED = re.compile(
     r"\b(?:solve|calculate|compute|equation|probability|derivative|integral|remainder|sum of|product of|triangle"
     r"|vertices"
     r"|inequality|percent|divided by|the value of|express|line segment|area of|how much money|f\(\w\)|how many"
     r"|how much|how far|how long|how old|total (?:cost|number)|average)\b"
 )
+_TRANSLATION_MARKS = (
+    *("translat", "english", "french", "german", "spanish", "italian", "russian", "chinese", "japanese", "latin"),
+    *("überset", "tradu", "tłumacz", "перевед", "翻", "번역"),
+)
+"""Without one of these nobody asks for a translation; looking for them first is cheaper."""
 _TRANSLATION = re.compile(
-    r"\btranslat(?:e|ion|ed)\b|\b(?:say|write|put) .{0,60}\bin (?:french|german|spanish|italian|chinese|japanese"
+    r"\btranslat(?:e|ion|ed)\b|\b(?:english|french|german|spanish|italian|russian|chinese|japanese) (?:of|version)\b"
+    r"|übersetze|\btradui[st]|\btraduzca|\btraduce\b|\btraduz|\btraduci\b|przetłumacz|переведи|翻译|翻譯|翻訳|번역"
+    r"|\b(?:say|write|put) .{0,60}\bin (?:french|german|spanish|italian|chinese|japanese"
     r"|latin)\b"
 )
 _OPTION_LINE = re.compile(r"^\s*(?:[-*•]\s*)?(?:\(?[A-Ha-h1-8][).:]|[-*•])\s*(\S.*?)\s*$", re.MULTILINE)
@@ -103,7 +112,7 @@ _ROLEPLAY = re.compile(
 )
 _WRITE = re.compile(
     r"\b(?:write|compose|draft|generate|create|craft|construct|build|design|describe|structure|edit|invent|make up"
-    r"|come up with|develop|continue|tell me)\b"
+    r"|come up with|develop|continue|tell me|sing)\b"
     r".{0,80}\b(?:story|stories|poem|haiku|essay|e-?mail|letter|song|lyrics|script|speech|article|blog|post"
     r"|paragraph|sentence"
     r"|dialogu?e|conversation|review|question|joke|plot|caption|tweet|slogan|description|scene|monologue|ad"
@@ -138,7 +147,7 @@ def task_type(conversation: Conversation) -> TaskType:
     by_shape = _code_or_math(asked, prompt, response)
     if by_shape is not None:
         return by_shape
-    if _TRANSLATION.search(asked):
+    if any(mark in asked for mark in _TRANSLATION_MARKS) and _TRANSLATION.search(asked):
         return "translation"
     words = len(response.split())
     by_answer = _short_answer_type(asked, prompt, response) if 0 < words <= 12 else None
@@ -172,7 +181,7 @@ def _code_or_math(asked: str, prompt: str, response: str) -> TaskType | None:
     code_lines = len(_CODE_SHAPE.findall(response))
     if code_lines and (_CODE_ASKED.search(asked) or "```" in response or 3 * code_lines > response.count("\n") + 1):
         return "code"
-    if _MATH_SHAPE.search(response[-4000:]):
+    if _MATH_SHAPE.search(response[-4000:]) or (("\\" in asked or "$" in asked) and _MATH_WRITTEN.search(asked)):
         return "math"
     if (
         _MATH_ASKED.search(asked)

@@ -75,6 +75,25 @@ def test_a_plain_case_of_each_type(expected):
     assert task_type(row(*TERSE[expected])) == expected
 
 
+@pytest.mark.parametrize(
+    ("prompt", "response", "expected"),
+    [
+        ("Evaluate $\\int_0^3 x\\,dx$ by hand.", "The area of the triangle is four and a half.", "math"),
+        ("It costs $5 or $6.", "Then take the cheaper one.", "short_answer"),
+        ("Übersetze ins Englische: der Hund", "the dog", "translation"),
+        ("把这句话翻译成英文：你好", "Hello", "translation"),
+        ("Give the German of: good day", "Guten Tag", "translation"),
+        (
+            "Sing a song about rain.",
+            "Rain on the roof,\nrain on the sea,\nall of the evening\nit sings to me.",
+            "writing",
+        ),
+    ],
+)
+def test_formulas_songs_and_translations_in_other_words(prompt, response, expected):
+    assert task_type(row(prompt, response)) == expected
+
+
 def test_text_without_turns_is_plain_text():
     assert (
         task_type(Conversation(id="a", messages=({"role": "document", "content": "Once."},), source="s"))
