@@ -18,7 +18,7 @@ from sftctl.recipe_files import misread_sources_located, require_files
 from sftctl.recipe_rows import look_at_files, look_at_sources, refuse_unusable_rows, tell
 from sftctl.run_dir import locked, write_text
 from sftctl.session import Session
-from sftctl.stage_inputs import STANDARD_INPUT, inputs_of, with_builtin_paths
+from sftctl.stage_inputs import STANDARD_INPUT, inputs_of, needed_by, with_builtin_paths
 from sftctl.stage_outputs import forget_measurements, product_of, result_of
 
 
@@ -132,12 +132,7 @@ def _ending(session: Session, stage: Stage, failure: GateFailed | None) -> Endin
 def _require_inputs(session: Session, stage: Stage) -> None:
     """Raise MissingInput, with the command to run, when an earlier stage's result is missing, stale or failed."""
     recipe = session.recipe
-    needed: list[Stage] = []
-    if stage in ("smoke-test", "train") and recipe.train.rows is None:
-        needed.append("curate")
-    if stage == "eval" and recipe.eval.needs_training:
-        needed += ["curate", "train"]
-    for earlier in needed:
+    for earlier in needed_by(recipe, stage):
         state = state_of(session.run_dir, earlier, inputs_of(recipe, session.run_dir, earlier))
         if state.state == "done" and state.passed:
             continue

@@ -5,7 +5,7 @@ import os
 import stat
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_args
 
 from pydantic import BaseModel
 
@@ -61,15 +61,26 @@ def out_of_date(recipe: Recipe, run_dir: RunDir) -> dict[Stage, str]:
     for record in sorted(stages.values(), key=lambda record: record.finished):
         newest |= record.inputs | record.outputs
     older: dict[Stage, str] = {}
-    for stage, record in stages.items():
+    for stage in (stage for stage in get_args(Stage) if stage in stages and _is_of(stages[stage], run_dir)):
+        record = stages[stage]
         keys = _keys_of(recipe, stage)
         files = {name: newest[name] for name in record.inputs if name not in keys and _is_file(name)}
         now = keys | files
         changed = sorted(name for name in record.inputs.keys() | now if record.inputs.get(name) != now.get(name))
-        if changed and _is_of(record, run_dir):
+        before = [earlier for earlier in needed_by(recipe, stage) if earlier in older]
+        if changed:
             more = f" and {len(changed) - _NAMED} more" if len(changed) > _NAMED else ""
             older[stage] = f"{', '.join(changed[:_NAMED])}{more} changed"
+        elif before:
+            older[stage] = f"made from {before[0]}'s result"
     return older
+
+
+def needed_by(recipe: Recipe, stage: Stage) -> tuple[Stage, ...]:
+    """The earlier stages whose results this one reads."""
+    if stage in ("smoke-test", "train") and recipe.train.rows is None:
+        return ("curate",)
+    return ("curate", "train") if stage == "eval" and recipe.eval.needs_training else ()
 
 
 _NAMED = 3

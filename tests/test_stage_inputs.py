@@ -80,10 +80,20 @@ def test_results_of_another_recipe_are_out_of_date(run):
     assert run("train", "train.epochs=9") == {"smoke-test": "train.epochs changed"}
 
 
+def test_a_result_made_from_one_that_is_out_of_date_is_so_too(run, folder):
+    loaded = load_recipe("recipe.yaml", ["train.epochs=9"])
+    assert out_of_date(loaded.recipe, RunDir(folder / "run")) == {
+        "smoke-test": "train.epochs changed",
+        "train": "train.epochs changed",
+        "eval": "made from train's result",
+    }
+
+
 def test_results_of_other_rows_are_out_of_date(run):
     named = {"train.jsonl": "other rows"}
     changed = dict.fromkeys(("smoke-test", "train"), "data/train.jsonl changed")
-    assert run("curate", "curate.hold_out.rows=3", **named) == changed
+    found = run("curate", "curate.hold_out.rows=3", **named)
+    assert found == {**changed, "eval": "made from train's result"}
 
 
 def test_a_result_of_another_model_is_out_of_date_and_only_three_changes_are_named(run):
