@@ -2,8 +2,8 @@
 
 from sftctl.pattern import Pattern
 
-_BEYOND_ALPHABETS = "\u3000"
-"""Below it every script writes sounds, one or two to a letter."""
+_FEW = 1.1
+"""Bytes a character, below which a text holds so few of them that they need not be counted."""
 
 _WORDS = Pattern(r"[\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U000323af]+")
 _SYLLABLES = Pattern(r"[\uac00-\ud7a3]+")
@@ -14,7 +14,7 @@ PER_WORD_CHARACTER, PER_SYLLABLE = 3, 2
 
 def english_length(text: str) -> int:
     """Characters that the text would about have in English; of alphabets, the characters that it has."""
-    if text.isascii() or max(text) < _BEYOND_ALPHABETS:
+    if text.isascii() or len(text.encode("utf-8", "surrogatepass")) < _FEW * len(text):
         return len(text)
     words = sum(map(len, _WORDS.findall(text)))
     syllables = sum(map(len, _SYLLABLES.findall(text)))

@@ -21,9 +21,9 @@ _START_CHARACTERS = 300
 
 _MARKS = (
     "sorry", "apolog", "unfortunately", "cannot", "can't", "can not", "could not", "couldn't", "won't", "will not",
-    "should not", "decline", "unable", "not able", "not programmed", "not allowed", "comfortable", "not capable",
-    "not permitted", "not designed", " ai", "artificial", "language model", "machine", "virtual", "digital", "have",
-    "possess", "i must", "appropriate", "not ethical", "possible for me",
+    "should not", "decline", "unable", "not able", "not programmed", "not allowed", "not comfortable", "not capable",
+    "not permitted", "not designed", " ai", "artificial", "language model", "machine", "virtual", "digital", "i do not",
+    "i don't", "i must", "appropriate", "not ethical", "possible for me",
 )  # fmt: skip
 """Every refusal holds one of these; looking for them first makes the rule ten times as fast."""
 
