@@ -26,11 +26,13 @@ _ASKED = Pattern(
     r"|\b(?:reply|respond|response|answer) (?:to|as) (?:this|the|a|an|my|his|her)\b"
     r"|\bhow (?:do|can|could|would|should|to)\b[^\n]{0,20}\b(?:say|apologi[sz]e|decline|refuse|respond|reply)\b"
     r"|\b(?:role-?play|act as|pretend|impersonate|as if you were|you are (?:an?|the|now)\b(?![^.\n]{0,30}"
-    r"(?:assistant|\bai\b|model)))|\A\s*(?:decline|refuse|apologi[sz]e|say)\b"
+    r"(?:assistant|\bai\b|model)))|\b(?:speak|talk) (?:as|like)\b"
+    r"|\btell (?:me )?an? (?:\w+ )?(?:joke|story|tale)\b|\A\s*(?:decline|refuse|apologi[sz]e|say)\b"
     r"|\A\s*(?:an? )?(?:text|message|sms|e-?mail|letter|note|reply) to\b|(?:\A|\n)\w{1,15}:\s*\Z"
     r"|schreib|verfass|formulier|schrijf|opstel|écri[srtv]|rédige|escrib|redact|escrev|redij|scriv|napisz|напиш|сочин"
     r"|写|寫|草拟|扮演|書いて|作って|作成|써|작성",
 )
+_SPEECH = Pattern(r"\"[^\"]*(?:\"|\Z)|[“„«「『][^”“»」』]*(?:[”“»」』]|\Z)")
 _SPEAKER = Pattern(r"(?!answer|response|assistant|ai\b|note|disclaimer|warning)\w[\w .]{0,20}: ?\S")
 _RENDERED = Pattern(
     r"\btranslat|\bparaphrase|\brephrase|\breword|\brewrite|\bsummari|\bin other words\b"
@@ -38,6 +40,7 @@ _RENDERED = Pattern(
     r"|\bhow do (?:you|i) say\b|\bquote|\bcorrect\b|übersetz|umformulier|vertaal|tradui|traduc|traduz|tradur"
     r"|cómo se dice|comment dit|wie sagt|was heißt"
     r"|come si dice|como se diz|hoe zeg|przetłumacz|перевед|переформулир|翻译|翻譯|改写|訳|번역"
+    r"|用.{1,4}[语語文]说|[英日韓中国]語[でに]"
 )
 _SORRY = Pattern(
     r"\bsorry\b|\bapolog|\bregret|\bunable\b|\bcan't\b|\bcannot\b|\bwon't\b|\bunfortunately\b|\bnot able\b|\bdecline"
@@ -54,6 +57,11 @@ def opens_with_speech_or_salutation(start: str) -> bool:
 def opens_with_a_speaker(start: str) -> bool:
     """The first line of a dialogue: a name, a colon, and speech."""
     return _SPEAKER.match(start) is not None
+
+
+def without_speech(start: str) -> str:
+    """The opening without what stands between double quotation marks."""
+    return _SPEECH.sub(" ", start) if _SPEECH.search(start) else start
 
 
 def asks_for_words_of_others(prompt: str) -> bool:

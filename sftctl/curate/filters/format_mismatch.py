@@ -53,7 +53,8 @@ _PROSE_ASKED = Pattern(
 
 _LOOKS_LIKE_CODE = Pattern(
     r"```|^(?: {4}|\t)\S|[{};]\s*$|\bdef \w+\(|\w+\([^)\n]*\)|^\s*(?:import|from|SELECT|#include|<\?php|<\w+>)"
-    r"|^#!|\w=[\"'$(\d]|=>|:=|\w = |[\\^$|*+?]{2}|^(?:INSERT|UPDATE|DELETE|WITH) |^\s*(?i:select) ",
+    r"|^#!|\w=[\"'$(\d]|=>|:=|\w = |[\\^$|*+?]{2}|^(?:INSERT|UPDATE|DELETE|WITH) |^\s*(?i:select) "
+    r"|^\s*\((?:defun|define|let|lambda) ",
     re.MULTILINE,
 )
 _LIST_ITEM = Pattern(r"^\s*(?:[-*•–]|\d+[.)]|\[?\d+\]?|[a-zA-Z][.)])\s*\S", re.MULTILINE)

@@ -10,6 +10,7 @@ from sftctl.curate.filters.borrowed_voice import (
     opens_with_a_speaker,
     opens_with_speech_or_salutation,
     renders_an_apology,
+    without_speech,
 )
 from sftctl.curate.filters.rule import Rule
 from sftctl.data.apologies import SORRY, WILL_NOT
@@ -41,7 +42,7 @@ _LACKS = (
     "|mental|experiences|opinions"
 )
 _REGRETTED = "delay|inconvenience|trouble|wait|frustration|experience|late|issue|problem|state of"
-_SYMPATHY = "to hear|to learn|for your (?:loss|trouble)|about|you|your|that (?:you|this|the|your)"
+_SYMPATHY = "to hear|to say|to learn|for your (?:loss|trouble)|about|you|your|that (?:you|this|the|your)"
 _MACHINE = "ai|artificial|language model|large|machine|virtual|text-based|digital"
 _AS_A_MACHINE = (
     rf"\b(?:(?:i'm|i am)(?: just)? an? (?:{_MACHINE})\b"
@@ -117,6 +118,8 @@ def _declines(start: str) -> bool:
 def _in_anothers_words(start: str, prompt: str) -> bool:
     """Whether an opening that sounds like a refusal is a letter, a speech or a translation that was asked for."""
     if renders_an_apology(prompt):
+        return True
+    if not _declines(without_speech(start)):
         return True
     if opens_with_speech_or_salutation(start):
         return not _REFUSES_AS_A_MACHINE.search(start)
