@@ -66,6 +66,7 @@ def varlen_attention(
     if options.get("dropout") or options.get("softcap") is not None:
         raise UsageError("this model uses attention dropout or soft-capping. Set model.attention=eager.")
     scale, window = options.get("scaling"), options.get("sliding_window")
+    query_BHTD, key_BHTD, value_BHTD = _in_autocast_precision(query_BHTD, key_BHTD, value_BHTD)
     if query_BHTD.shape[2] != key_BHTD.shape[2]:
         return _decode(query_BHTD, key_BHTD, value_BHTD, attention_mask, (scale, window)), None
     batch, _, length, _ = query_BHTD.shape
@@ -82,6 +83,17 @@ def varlen_attention(
         padded_SHD = output_SHD.new_zeros(batch * length, *output_SHD.shape[1:])
         output_SHD = padded_SHD.index_copy(0, kept_S, output_SHD)
     return output_SHD.reshape(batch, length, *output_SHD.shape[1:]), None
+
+
+def _in_autocast_precision(*tensors: torch.Tensor) -> tuple[torch.Tensor, ...]:
+    """Autocast knows SDPA and not this function, and rotary embeddings have lifted queries and keys to float32.
+
+    The kernel takes half precision only: without this, full fine-tuning with float32 weights would never run on it.
+    """
+    device = tensors[0].device.type
+    if not torch.is_autocast_enabled(device):
+        return tensors
+    return tuple(tensor.to(torch.get_autocast_dtype(device)) for tensor in tensors)
 
 
 def _attend(

@@ -139,8 +139,11 @@ def _grouped(losses: Sequence[RowLoss], names: Sequence[str]) -> dict[str, float
 
 
 def model_of(trainer: GuardedTrainer) -> Any:
-    """The model itself, whatever wraps it for several processes."""
-    return trainer.accelerator.unwrap_model(trainer.model)
+    """The trained model itself: out of what wraps it for several processes, and of autocast.
+
+    On a GPU autocast would stay on it for good, and its float32 weights would not give what they give once saved.
+    """
+    return trainer.accelerator.unwrap_model(trainer.model, keep_fp32_wrapper=False)
 
 
 def release(assembled: Assembled, model: Any) -> None:

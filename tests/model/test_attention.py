@@ -3,6 +3,7 @@ import torch
 from transformers import MistralConfig, MistralForCausalLM
 
 from sftctl.errors import UsageError
+from sftctl.model import attention
 from sftctl.model.attention import VARLEN, implementation, register_varlen
 from sftctl.model.config import ModelConfig
 from sftctl.model.generation import generate
@@ -93,3 +94,20 @@ def test_auto_is_sdpa_on_a_cpu():
     assert implementation(config, cpu, training=True) == "sdpa"
     assert implementation(config.model_copy(update={"attention": "eager"}), cpu, training=True) == "eager"
     assert implementation(config.model_copy(update={"attention": "varlen"}), cpu, training=False) == VARLEN
+
+
+def test_under_autocast_rows_are_attended_to_in_its_precision(varlen, model, token_rows, monkeypatch):
+    """The GPU's kernel takes half precision alone, and rotary embeddings give queries and keys in float32."""
+    seen = set()
+    attend = attention._attend
+
+    def watched(query, key, value, rows, shape):
+        seen.update((query.dtype, key.dtype, value.dtype))
+        return attend(query, key, value, rows, shape)
+
+    monkeypatch.setattr(attention, "_attend", watched)
+    with torch.autocast("cpu", torch.bfloat16):
+        packed = _gradients(varlen, _packed(varlen, token_rows))
+        apart = _gradients(model, _apart(model, token_rows))
+    assert seen == {torch.bfloat16}
+    assert _relative_difference(packed, apart) < 2e-2
