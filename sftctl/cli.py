@@ -15,10 +15,10 @@ import typer
 
 from sftctl import console, standard_streams
 from sftctl.errors import ExitCode, StorageFailed, told
+from sftctl.options import Options
 
 if TYPE_CHECKING:
     from sftctl.manifest import Stage
-    from sftctl.session import Options
 
 app = typer.Typer(
     help="Supervised fine-tuning, from raw rows to an evaluated model: curate, smoke-test, train, eval.",
@@ -62,8 +62,6 @@ def curate(
     no_color: NoColorOption = False,
 ) -> None:
     """Raw rows -> held-out set and training set, every row accounted for."""
-    from sftctl.session import Options
-
     options = Options(run_dir, as_json, quiet, verbose, not no_color, dry_run, overwrite)
     _execute(("curate",), recipe, overrides, options)
 
@@ -82,8 +80,6 @@ def smoke_test(
     no_color: NoColorOption = False,
 ) -> None:
     """100 real steps: fits, learns, right format; forecast of time, memory and cost."""
-    from sftctl.session import Options
-
     options = Options(run_dir, as_json, quiet, verbose, not no_color, dry_run, overwrite, junit=junit)
     _execute(("smoke-test",), recipe, overrides, options)
 
@@ -102,8 +98,6 @@ def train(
     no_color: NoColorOption = False,
 ) -> None:
     """TRL's SFTTrainer under guard -> a model."""
-    from sftctl.session import Options
-
     options = Options(run_dir, as_json, quiet, verbose, not no_color, dry_run, overwrite, resume)
     _execute(("train",), recipe, overrides, options)
 
@@ -123,8 +117,6 @@ def evaluate(
     no_color: NoColorOption = False,
 ) -> None:
     """Base against tuned, with confidence, against thresholds -> verdict and report."""
-    from sftctl.session import Options
-
     options = Options(run_dir, as_json, quiet, verbose, not no_color, dry_run, overwrite, junit=junit, votes=votes)
     _execute(("eval",), recipe, overrides, options)
 
@@ -144,8 +136,6 @@ def run(
     no_color: NoColorOption = False,
 ) -> None:
     """The four stages in order; stops at the first failure, skips what is done and unchanged."""
-    from sftctl.session import Options
-
     options = Options(run_dir, as_json, quiet, verbose, not no_color, dry_run, overwrite, resume, junit)
     _execute(("curate", "smoke-test", "train", "eval"), recipe, overrides, options)
 
@@ -252,7 +242,7 @@ def _recipe_key_meant(misuse: Any) -> str:
     return key_hint(sys.argv, unknown, Recipe, guess=not set(misuse.possibilities or ()) - {"--help"})
 
 
-def _execute(stages: "Sequence[Stage]", recipe: str, overrides: list[str] | None, options: "Options") -> None:
+def _execute(stages: "Sequence[Stage]", recipe: str, overrides: list[str] | None, options: Options) -> None:
     """Run stages of one recipe and end the process with the exit code of what happened."""
     main_process = os.environ.get("RANK", "0") == "0"
     verbosity: console.Verbosity = (
@@ -264,10 +254,12 @@ def _execute(stages: "Sequence[Stage]", recipe: str, overrides: list[str] | None
 
     def work() -> ExitCode:
         from sftctl.recipe import load_recipe
-        from sftctl.session import open_session
 
         with _refusals_in(options.junit, stages):
-            session = open_session(load_recipe(recipe, overrides or ()), options)
+            loaded = load_recipe(recipe, overrides or ())
+            from sftctl.session import open_session  # here, since a recipe error should not wait for it
+
+            session = open_session(loaded, options)
         gc.enable()
         from sftctl.library_messages import send_to_the_log
         from sftctl.pipeline import run_stages

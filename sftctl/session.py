@@ -3,29 +3,12 @@
 import os
 import shlex
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Literal
 
 from sftctl.data.first_look import FirstLook
 from sftctl.errors import UsageError
+from sftctl.options import Options
 from sftctl.recipe import LoadedRecipe, Recipe
 from sftctl.run_dir import RunDir
-
-
-@dataclass(frozen=True)
-class Options:
-    """What the command line says besides the recipe."""
-
-    run_dir: Path | None = None
-    as_json: bool = False
-    quiet: bool = False
-    verbose: bool = False
-    color: bool = True
-    dry_run: bool = False
-    overwrite: bool = False
-    resume: Literal["auto", "never"] = "auto"
-    junit: Path | None = None
-    votes: Path | None = None
 
 
 @dataclass(frozen=True)

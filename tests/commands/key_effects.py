@@ -6,9 +6,10 @@ from typing import Any
 
 import yaml
 
+from sftctl.options import Options
 from sftctl.pipeline import run_stages
 from sftctl.recipe import load_recipe
-from sftctl.session import Options, open_session
+from sftctl.session import open_session
 from tests.key_effect import KeyEffect
 
 

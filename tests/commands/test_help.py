@@ -12,7 +12,7 @@ from tests.commands.shell import sftctl
 from tests.conftest import ROOT
 from tests.test_recipe import BAD_RECIPES
 
-HEAVY = ("torch", "transformers", "trl", "datasets", "pandas", "numpy", "scipy")
+HEAVY = ("torch", "transformers", "trl", "datasets", "pandas", "numpy", "scipy", "sftctl.data.first_look")
 
 WATCH = """
 import json, sys

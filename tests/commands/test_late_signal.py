@@ -8,8 +8,9 @@ import pytest
 
 from sftctl import pipeline
 from sftctl.errors import ExitCode, Interrupted
+from sftctl.options import Options
 from sftctl.recipe import load_recipe
-from sftctl.session import Options, open_session
+from sftctl.session import open_session
 from sftctl.train import publishing
 from tests.jsonl import to_jsonl
 from tests.train.rows import conversations
