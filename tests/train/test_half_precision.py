@@ -1,11 +1,9 @@
 """What a GPU does by default, here on a CPU: bfloat16 under autocast, and TRL's fused head over every token."""
 
 import pytest
-from trl import SFTConfig
 
-from sftctl.train import arguments
-from sftctl.train import trainer as trainer_module
 from sftctl.train.stage import train
+from tests.gpu.on_a_cpu import train_as_on_a_gpu
 from tests.train.rows import DATA, FULL, LORA, run_with_rows, short
 
 METHODS = {
@@ -18,14 +16,7 @@ METHODS = {
 
 @pytest.fixture
 def as_on_a_gpu(monkeypatch):
-    monkeypatch.setattr(arguments, "SFTConfig", lambda **settings: SFTConfig(**settings | {"bf16": True}))
-    made = trainer_module.GuardedTrainer.__init__
-
-    def with_the_fused_head(self, *args, **options):
-        made(self, *args, **options)
-        self._compact = False
-
-    monkeypatch.setattr(trainer_module.GuardedTrainer, "__init__", with_the_fused_head)
+    train_as_on_a_gpu(monkeypatch.setattr)
 
 
 @pytest.mark.slow
