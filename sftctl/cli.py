@@ -267,7 +267,7 @@ def _execute(stages: "Sequence[Stage]", recipe: str, overrides: list[str] | None
         send_to_the_log()
         ending = run_stages(session, stages)
         if main_process and options.as_json:
-            _print(json.dumps(ending.document, indent=2, ensure_ascii=False))
+            _print(_as_json(ending.document, indent=2))
         elif main_process and ending.printed is not None:
             _print(ending.printed)
         return ending.exit_code
@@ -310,6 +310,11 @@ def _kept_traceback(error: BaseException) -> str:
     return f"The traceback is in {log}." if log else f"\n{trace}"
 
 
+def _as_json(document: Any, indent: int | None = None) -> str:
+    """In UTF-8, with an escape for each byte of a path or of a file's column that is none."""
+    return json.dumps(document, indent=indent, ensure_ascii=False).encode("utf-8", "backslashreplace").decode()
+
+
 def _print(text: str) -> None:
     """The result, on standard output. Raises StorageFailed where that cannot be written."""
     try:
@@ -326,7 +331,7 @@ def _not_printed(error: OSError) -> str:
 def _print_error(kind: str, code: ExitCode, message: str) -> None:
     document = {"error": {"kind": kind, "exit_code": int(code), "message": message}}
     try:
-        typer.echo(json.dumps(document, ensure_ascii=False))
+        typer.echo(_as_json(document))
     except OSError:
         _let_go_of_standard_output()
 

@@ -142,7 +142,9 @@ def _unread(key: str, named: str) -> str:
 
 
 def _suggestion(path: Path) -> str:
-    """What is wrong with the path, as far as the disk tells: the folder is missing too, or a like name is there."""
+    """What is wrong with the path, as far as the disk tells: a link, the folder is missing too, or a like name."""
+    if path.is_symlink():
+        return f": it is a link to {os.readlink(path)}, which is not there"
     if not path.parent.is_dir():
         return f", and no folder {path.parent}" + ("" if path.is_absolute() else f" in {Path.cwd()}")
     like = _like(path)

@@ -112,6 +112,12 @@ def test_what_no_reader_opens_is_told_how_to_write_it(folder):
     )
 
 
+def test_a_link_that_leads_nowhere_is_told_as_one(folder):
+    (folder / "linked.jsonl").symlink_to("gone.jsonl")
+    told = "`curate.sources.path`: there is no file linked.jsonl: it is a link to gone.jsonl, which is not there"
+    assert refusal("curate.sources.0.path=linked.jsonl") == told
+
+
 def test_a_hub_id_is_accepted_beside_a_folder_of_its_owner_that_holds_no_such_name(folder):
     (folder / "meta-llama" / "Other").mkdir(parents=True)
     accepted("model.path=meta-llama/Llama-3.1-8B")

@@ -1,7 +1,10 @@
 """Opens a file or standard input as bytes, and unpacks gzip whatever the file is called."""
 
+import errno
+import fcntl
 import gzip
 import io
+import os
 import sys
 import zlib
 from typing import IO, Any
@@ -13,18 +16,30 @@ STANDARD_INPUT = "-"
 
 _GZIP_MAGIC = b"\x1f\x8b"
 _BUFFER_BYTES = 1 << 20
+_NOT_THERE = {errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.ELOOP, errno.EACCES, errno.EPERM, errno.ENXIO}
+"""No file that can be opened; ENXIO is what a socket gives."""
 
 
 def open_bytes(path: str) -> "io.BufferedReader[io.RawIOBase]":
     """The unpacked content of a file, or of standard input for `-`; UsageError when it cannot be opened."""
-    try:
-        raw = io.FileIO(sys.stdin.fileno(), closefd=False) if path == STANDARD_INPUT else io.FileIO(path)
-    except (FileNotFoundError, IsADirectoryError, PermissionError) as problem:
-        raise UsageError(f"{path}: {(problem.strerror or 'cannot be opened').lower()}. Check its path") from problem
-    packed: io.BufferedReader[io.RawIOBase] = io.BufferedReader(raw, _BUFFER_BYTES)
+    packed: io.BufferedReader[io.RawIOBase] = io.BufferedReader(open_packed(path), _BUFFER_BYTES)
     if packed.peek(2)[:2] == _GZIP_MAGIC:
         return io.BufferedReader(_Unpacked(packed, path), _BUFFER_BYTES)
     return packed
+
+
+def open_packed(path: str) -> io.FileIO:
+    """The file, or standard input for `-`, as it is; UsageError when it cannot be opened for reading."""
+    try:
+        if path != STANDARD_INPUT:
+            return io.FileIO(path)
+        if fcntl.fcntl(sys.stdin.fileno(), fcntl.F_GETFL) & os.O_ACCMODE == os.O_WRONLY:
+            raise UsageError("standard input: open for writing alone. Pipe the rows in, or name a file")
+        return io.FileIO(sys.stdin.fileno(), closefd=False)
+    except OSError as problem:
+        if problem.errno not in _NOT_THERE:
+            raise
+        raise UsageError(f"{path}: {(problem.strerror or 'cannot be opened').lower()}. Check its path") from problem
 
 
 class _Unpacked(io.RawIOBase):

@@ -3,13 +3,12 @@
 import itertools
 import os
 import select
-import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
-from sftctl.data.byte_streams import STANDARD_INPUT
+from sftctl.data.byte_streams import STANDARD_INPUT, open_packed
 from sftctl.data.conversation import read_conversations
 from sftctl.data.detect import SAMPLE_ROWS
 from sftctl.data.ingest import (
@@ -25,7 +24,7 @@ from sftctl.data.ingest import (
 from sftctl.data.ingested import Detected
 from sftctl.data.read import read_by_datasets
 from sftctl.data.rows import AnyRow, RawRow, UnreadableRow
-from sftctl.data.shape import misread_columns, shape_of, unseen_columns
+from sftctl.data.shape import misread_columns, place_of, shape_of, unseen_columns
 from sftctl.data.source import Source
 from sftctl.errors import DataUnusable, MisreadSource, UsageError
 
@@ -115,18 +114,14 @@ def _look(source: Source, refused: Sequence[str], max_bad_fraction: float | None
 
 
 def _claimed(source: Source, read_once: dict[tuple[int, int], str]) -> str | None:
-    """Why an open pipe cannot be looked at yet. Raises MisreadSource where another source reads it."""
-    file = sys.stdin.fileno() if source.path == STANDARD_INPUT else os.open(source.path, os.O_RDONLY)
-    try:
-        status = os.fstat(file)
+    """Why an open pipe cannot be looked at yet. Raises MisreadSource where another source reads it, and UsageError."""
+    with open_packed(source.path) as file:
+        status = os.fstat(file.fileno())
         reader = read_once.setdefault((status.st_dev, status.st_ino), source.name)
         if reader != source.name:
-            message = f"{source.path}: source {reader} reads it already, and it can be read once"
+            message = f"{place_of(source)}: source {reader} reads it already, and it can be read once. Give it a file"
             raise MisreadSource(source.name, {("path",): message})
         ready, _, _ = select.select([file], [], [], _PIPE_SECONDS)
-    finally:
-        if source.path != STANDARD_INPUT:
-            os.close(file)
     return None if ready else "nothing has come through it yet"
 
 

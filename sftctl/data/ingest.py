@@ -17,7 +17,7 @@ from sftctl.data.formats import Format
 from sftctl.data.ingested import Blank, Detected, Ingested, Place, Rejected
 from sftctl.data.read import read_rows
 from sftctl.data.rows import AnyRow, BlankRow, RawRow, UnreadableRow
-from sftctl.data.shape import misread_columns, shape_of, unseen_columns
+from sftctl.data.shape import misread_columns, place_of, shape_of, unseen_columns
 from sftctl.data.source import Source
 from sftctl.data.turns import out_of_order
 from sftctl.errors import DataUnusable, MisreadSource
@@ -225,7 +225,8 @@ def refuse_unusable(
         allowed = f"curate.max_bad_fraction allows {percent(most)}"
     ways = ["Correct these rows"]
     if not good:
-        ways.append("or set the source's format")
+        no_lines = all(isinstance(row.raw, str) for row in bad)
+        ways.append("or set the source's " + ("file_type" if no_lines else "format"))
     elif max_bad_fraction is not None:
         share = share_at_least(len(bad), read)
         ways.append(f"or, to go on without them, set curate.max_bad_fraction to at least {share:g}")
@@ -236,7 +237,7 @@ def refuse_unusable(
 
 
 def _named(source: Source) -> str:
-    return f"source {source.name} ({source.path})"
+    return f"source {source.name} ({place_of(source)})"
 
 
 def _first_verdicts(bad: Sequence[Rejected]) -> str:

@@ -13,7 +13,13 @@ RAW_CHARACTERS = 2000
 
 _SKIPPED_BYTES = 1 << 20
 _UTF8_MARK = b"\xef\xbb\xbf"
-_WIDE_MARKS = {b"\xff\xfe": "UTF-16", b"\xfe\xff": "UTF-16", b"\x00\x00\xfe\xff": "UTF-32"}
+_WIDE_MARKS = {
+    b"\xff\xfe\x00\x00": "UTF-32",
+    b"\x00\x00\xfe\xff": "UTF-32",
+    b"\xff\xfe": "UTF-16",
+    b"\xfe\xff": "UTF-16",
+}
+"""The longer first: the one of UTF-16 begins the one of UTF-32."""
 
 
 class TornArchive(Exception):

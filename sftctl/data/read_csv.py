@@ -25,7 +25,7 @@ def read_csv(stream: IO[bytes]) -> Iterator[AnyRow]:
         return
     columns, _ = header
     if problem := _faulty_header(columns):
-        yield UnreadableRow(1, problem.reason, problem.message, ",".join(columns)[:RAW_CHARACTERS], problem.field, True)
+        yield UnreadableRow(1, problem.reason, problem.message, _raw(columns), problem.field, True)
         return
     for record in records:
         yield record if isinstance(record, UnreadableRow) else _row(columns, *record)
@@ -77,6 +77,8 @@ def _records(lines: _DecodedLines) -> Iterator[tuple[list[str], int] | Unreadabl
 
 
 def _faulty_header(columns: Sequence[str]) -> BadRow | None:
+    if not all(map(_is_utf8, columns)):
+        return BadRow("wrong_encoding", None, "the header has bytes that are not UTF-8; convert the file with iconv")
     twice = next((name for name in columns if columns.count(name) > 1), None)
     if twice is not None:
         return BadRow("duplicate_key", twice, f"the header names the column {shown(twice)} twice")
@@ -88,14 +90,25 @@ def _faulty_header(columns: Sequence[str]) -> BadRow | None:
 def _row(columns: Sequence[str], cells: Sequence[str], line: int) -> AnyRow:
     if not any(cell and not cell.isspace() for cell in cells):
         return BlankRow(line)
-    raw = ",".join(cells)[:RAW_CHARACTERS].encode("utf-8", "replace").decode("utf-8")
+    raw = _raw(cells)
     if len(cells) != len(columns):
         message = f"the header has {len(columns)} columns, this row has {len(cells)}"
         return UnreadableRow(line, "wrong_number_of_cells", message, raw)
     for column, cell in zip(columns, cells, strict=True):
-        try:
-            cell.encode("utf-8")
-        except UnicodeEncodeError:
+        if not _is_utf8(cell):
             message = "bytes that are not UTF-8; convert the file with iconv"
             return UnreadableRow(line, "wrong_encoding", message, raw, column)
     return RawRow(dict(zip(columns, cells, strict=True)), line)
+
+
+def _is_utf8(cell: str) -> bool:
+    try:
+        cell.encode("utf-8")
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _raw(cells: Sequence[str]) -> str:
+    """The start of a line, for a person."""
+    return ",".join(cells)[:RAW_CHARACTERS].encode("utf-8", "replace").decode("utf-8")

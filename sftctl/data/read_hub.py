@@ -22,6 +22,10 @@ def read_hub(path: str, *, split: str, subset: str | None, revision: str | None)
             advice = "ask for access on its page, then put a token into HF_TOKEN"
             raise EnvironmentProblem(f"{path}: the data set is gated; {advice}") from problem
         raise UsageError(f"{path}: there is no such file, and no such data set on the hub") from problem
+    except FileNotFoundError as problem:
+        raise UsageError(
+            f"{path}: no data files (.jsonl, .json, .csv, .parquet) are found in it. Name a folder with some, or a file"
+        ) from problem
     except ConnectionError as problem:
         advice = "download it once with a network, or name a file"
         raise EnvironmentProblem(

@@ -48,7 +48,7 @@ def misread_columns(source: Source, keys: Sequence[str], rows: Rows) -> MisreadS
         close = nearest(source.fields[key], list(columns))
         meant = f"; did you mean {shown(close)}?" if close else "."
         problems["fields", key] = (
-            f"{_place(source)} has no column {shown(source.fields[key])}{meant} It has {listed(columns, most=20)}"
+            f"{place_of(source)} has no column {shown(source.fields[key])}{meant} It has {listed(columns, most=20)}"
         )
     return MisreadSource(source.name, problems)
 
@@ -60,7 +60,7 @@ def _found_in(source: Source, sample: Rows) -> Format:
         return found[0]
     columns = f"({listed(_columns(sample), most=20)})"
     if found:
-        fact = f"{_place(source)}: its columns {columns} can be read in {len(found)} ways"
+        fact = f"{place_of(source)}: its columns {columns} can be read in {len(found)} ways"
         ways = ", or ".join(f"{words_for(one)} (reads {columns_read(one, sample)})" for one in found)
         raise _to_be_said(source, fact, ways)
     most = max(candidates(), key=lambda one: rows_that_fit(one, sample))
@@ -70,9 +70,9 @@ def _found_in(source: Source, sample: Rows) -> Format:
             f"{len(sample)} are {most.type} ({columns_read(most, sample)}). Correct the others, or, to have them "
             f"rejected, set the source's format to {most.type}"
         )
-    fact, words = f"{_place(source)}: no known format fits its columns {columns}", closest_words(sample)
+    fact, words = f"{place_of(source)}: no known format fits its columns {columns}", closest_words(sample)
     if words is None:
-        raise DataUnusable(f"{fact}, and none of them holds text or turns")
+        raise DataUnusable(f"{fact}, and none of them holds text or turns. Check its path")
     raise _to_be_said(source, fact, words)
 
 
@@ -84,7 +84,7 @@ def _misread_format(source: Source, shape: Format, sample: Rows) -> MisreadSourc
     found = _found(sample)
     needed = ", ".join(name for key, name in shape.column_of.items() if key not in shape.optional)
     message = (
-        f"{_place(source)} is not in the format {shape.type} ({needed}): none of its first {len(sample)} rows is. "
+        f"{place_of(source)} is not in the format {shape.type} ({needed}): none of its first {len(sample)} rows is. "
         f"Its columns are {listed(_columns(sample), most=20)}"
         + (f", read as {found} by `format: auto`" if found else "")
     )
@@ -96,7 +96,8 @@ def _found(sample: Rows) -> str:
     return f"{found[0].type} ({columns_read(found[0], sample)})" if len(found) == 1 else ""
 
 
-def _place(source: Source) -> str:
+def place_of(source: Source) -> str:
+    """Its path, in words where that is a dash."""
     return "standard input" if source.path == "-" else source.path
 
 

@@ -77,6 +77,13 @@ def test_2_for_a_file_that_is_not_there_before_anything_begins_and_in_a_dry_run_
     assert not (folder / "runs").exists()
 
 
+def test_an_error_document_is_utf_8_though_what_it_quotes_is_not(folder):
+    command = [sys.executable, "-m", "sftctl", "curate", b"gr\xfc\xdfe.yaml", "--json"]
+    ran = subprocess.run(command, cwd=folder, capture_output=True, check=False)
+    told = json.loads(ran.stdout.decode("utf-8"))["error"]
+    assert (ran.returncode, told["exit_code"], told["message"][:13]) == (2, 2, "gr\udcfc\udcdfe.yaml: n")
+
+
 def test_2_for_a_command_line_that_cannot_be_read_as_json_where_that_was_asked_for(folder):
     ran = sftctl("curate", "recipe.yaml", "--ovrwrite", "--json", cwd=folder)
     assert ran.exit_code == 2

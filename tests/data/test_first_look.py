@@ -4,6 +4,7 @@ import gzip
 import json
 import os
 import re
+import socket
 import sys
 from contextlib import contextmanager
 
@@ -128,8 +129,28 @@ def test_a_pipe_is_the_rows_of_one_source(tmp_path):
     with pipe_of(ROWS, "first") as first:
         found = look(first, first.model_copy(update={"name": "second"}))
     assert problems(found) == {
-        "second": {("path",): f"{first.path}: source first reads it already, and it can be read once"}
+        "second": {("path",): f"{first.path}: source first reads it already, and it can be read once. Give it a file"}
     }
+
+
+def test_standard_input_is_named_in_words(tmp_path, monkeypatch):
+    with pipe_of(ROWS[:3]) as piped, open(piped.path) as standard_input:
+        monkeypatch.setattr(sys, "stdin", standard_input)
+        found = look(piped, Source(name="again", path="-"))
+    told = "standard input: source piped reads it already, and it can be read once. Give it a file"
+    assert problems(found) == {"again": {("path",): told}}
+
+
+@pytest.mark.parametrize("as_path", ["/dev/fd/{}", "-"])
+def test_what_cannot_be_opened_for_reading_is_told_of_its_source(as_path, tmp_path, monkeypatch):
+    with socket.socket() as no_pipe, (tmp_path / "written").open("w") as written:
+        monkeypatch.setattr(sys, "stdin", written)
+        found = look(Source(name="piped", path=as_path.format(number := no_pipe.fileno()), file_type="jsonl"))
+    told = {
+        "/dev/fd/{}": f"/dev/fd/{number}: no such device or address. Check its path",
+        "-": "standard input: open for writing alone. Pipe the rows in, or name a file",
+    }
+    assert problems(found) == {"piped": {("path",): told[as_path]}}
 
 
 def test_what_would_be_waited_for_is_looked_at_when_it_is_read(tmp_path):
@@ -188,7 +209,8 @@ def test_rows_of_a_format_beside_others_are_for_the_file_to_mend(tmp_path):
 
 def test_columns_without_text_are_no_matter_of_the_recipe(tmp_path):
     found = look(file_of(tmp_path / "a.jsonl", [{"n": 1}, {"n": 2}]))
-    assert str(found.unusable[0]).endswith("no known format fits its columns (n), and none of them holds text or turns")
+    told = "no known format fits its columns (n), and none of them holds text or turns. Check its path"
+    assert str(found.unusable[0]).endswith(told)
 
 
 def test_a_file_beside_which_nothing_can_be_written_is_refused_with_what_can_be_done(tmp_path):

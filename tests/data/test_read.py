@@ -3,6 +3,7 @@
 import gzip
 import io
 import json
+import re
 import subprocess
 import sys
 import tracemalloc
@@ -198,6 +199,13 @@ def test_a_hub_data_set_is_read_by_split_and_subset(hub):
         list(read_rows(hub, split="dev"))
     with pytest.raises(UsageError, match=r"org/fees: BuilderConfig 'new' not found"):
         list(read_rows(hub, subset="new"))
+
+
+def test_a_folder_without_data_files_is_no_bug(hub, tmp_path):
+    (tmp_path / "none").mkdir()
+    told = "none: no data files (.jsonl, .json, .csv, .parquet) are found in it. Name a folder with some, or a file"
+    with pytest.raises(UsageError, match=re.escape(told)):
+        list(read_rows("none"))
 
 
 def test_a_hub_that_cannot_be_reached_is_a_problem_of_the_environment(monkeypatch):
