@@ -178,4 +178,7 @@ def told(error: BaseException) -> Told:
     if isinstance(error, OSError) and error.errno in _DISK_ERRORS:
         message = f"{error.filename or 'writing'}: {error.strerror}. Free space or mend the disk, then run it again."
         return Told(ExitCode.STORAGE, kind, message)
+    if isinstance(error, PermissionError):
+        message = f"{error.filename or 'a file'}: permission denied. Change its permissions, or name another."
+        return Told(ExitCode.STORAGE, kind, message)
     return Told(ExitCode.BUG, kind, f"a bug in sftctl, please report it: {kind}: {error}".rstrip(": ") + ".")

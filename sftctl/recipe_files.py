@@ -102,7 +102,9 @@ def _problem(key: str, named: str, stages: Sequence[Stage], run_folder: Path) ->
     path = Path(named)
     path = Path(os.path.expanduser(named)) if key in MODEL_KEYS else path
     try:
-        if path.exists() or path.absolute().is_relative_to(run_folder.absolute()) or _on_the_hub(key, named):
+        if path.exists():
+            return None if os.access(path, os.R_OK) else f"`{key}`: {named} may not be read by you; see its permissions"
+        if path.absolute().is_relative_to(run_folder.absolute()) or _on_the_hub(key, named):
             return None
         kind = "folder" if key in MODEL_KEYS else "file"
         return f"`{key}`: there is no {kind} {named}" + (_unread(key, named) or _suggestion(path))

@@ -1,5 +1,5 @@
 from sftctl import errors
-from sftctl.errors import ExitCode, SftctlError
+from sftctl.errors import ExitCode, SftctlError, told
 
 
 def descendants(kind):
@@ -28,3 +28,9 @@ def test_the_exit_codes_are_the_documented_ones():
         "KILLED_BY_SIGINT": 130,
         "KILLED_BY_SIGTERM": 143,
     }
+
+
+def test_what_may_not_be_opened_is_no_bug():
+    ending = told(PermissionError(13, "Permission denied", "rows/state.json"))
+    message = "rows/state.json: permission denied. Change its permissions, or name another."
+    assert (ending.exit_code, ending.message) == (ExitCode.STORAGE, message)

@@ -1,3 +1,4 @@
+import os
 import re
 from pathlib import Path
 
@@ -110,6 +111,13 @@ def test_what_no_reader_opens_is_told_how_to_write_it(folder):
     assert refusal("curate.sources.0.path='data/*.jsonl'") == (
         f"{told} data/*.jsonl: patterns are not expanded; name the folder, or one source for each file"
     )
+
+
+@pytest.mark.parametrize("key", ["data.chat_template", "curate.sources.0.path", "curate.hold_out.frozen", "model.path"])
+def test_what_may_not_be_read_is_told_at_its_place(folder, key, monkeypatch):
+    monkeypatch.setattr(os, "access", lambda path, mode: path != Path("there.jsonl"))
+    told = f"`{key.replace('.0', '')}`: there.jsonl may not be read by you; see its permissions"
+    assert refusal(f"{key}=there.jsonl") == told
 
 
 def test_a_link_that_leads_nowhere_is_told_as_one(folder):

@@ -122,7 +122,7 @@ def read_conversations(path: Path) -> Iterator[Conversation]:
             try:
                 row = Conversation.from_json(json.loads(line))
                 known = all(message["role"] and type(message["content"]) is str for message in row.messages)
-            except (ValueError, TypeError, KeyError, AttributeError) as problem:
+            except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as problem:
                 raise _not_ours(path, number) from problem
             if not known or not row.messages:
                 raise _not_ours(path, number)

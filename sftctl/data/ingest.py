@@ -224,7 +224,7 @@ def refuse_unusable(
     if max_bad_fraction is not None:
         allowed = f"curate.max_bad_fraction allows {percent(most)}"
     ways = ["Correct these rows"]
-    if not good:
+    if not good and max_bad_fraction is not None:
         no_lines = all(isinstance(row.raw, str) for row in bad)
         ways.append("or set the source's " + ("file_type" if no_lines else "format"))
     elif max_bad_fraction is not None:

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from sftctl.data.first_look import MOST_LINES, look_at, look_at_file
+from sftctl.data.first_look import MOST_LINES, look_at, look_at_file, look_at_own_rows
 from sftctl.data.ingest import ingest, ingest_file
 from sftctl.data.source import Source
 from sftctl.errors import DataUnusable
@@ -219,3 +219,9 @@ def test_a_file_beside_which_nothing_can_be_written_is_refused_with_what_can_be_
     for read in (look_at_file, lambda named: ingest_file(named, "rows")):
         with pytest.raises(DataUnusable, match=re.escape(told)):
             read(path)
+
+
+def test_a_nest_that_is_too_deep_is_no_row_of_a_run(tmp_path):
+    (tmp_path / "held_out.jsonl").write_text("[" * 100_000)
+    with pytest.raises(DataUnusable, match=r"held_out\.jsonl:1: no row as sftctl writes it"):
+        look_at_own_rows(str(tmp_path / "held_out.jsonl"))

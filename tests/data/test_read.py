@@ -158,7 +158,7 @@ def test_a_faultless_file_is_required_where_every_item_counts(tmp_path):
         (
             "rows.docx",
             "rows.docx: its ending is none of .jsonl, .ndjson, .json, .csv, .parquet, .txt (each also .gz). "
-            "Set file_type",
+            "Rename it, or set its source's file_type",
         ),
     ],
 )
