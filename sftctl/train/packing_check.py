@@ -1,7 +1,8 @@
 """Whether this model computes the same when rows are packed: its gradients, packed and apart, are compared."""
 
 # B batch, T tokens, N trained tokens, V vocabulary
-from collections.abc import Sequence
+import math
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import torch
@@ -29,12 +30,18 @@ def packing_difference(model: Any, rows: Sequence[EncodedRow]) -> float:
     finally:
         model.train(training)
         model.zero_grad(set_to_none=True)
-    return float((packed - apart).norm() / apart.norm())
+    differences = (a.float() - b.float() for a, b in zip(packed, apart, strict=True))
+    return _norm(differences) / _norm(apart)
 
 
 def packing_tolerance(model: Any) -> float:
-    """What rounding alone may differ by, in the precision of the weights."""
-    return _TOLERANCE.get(model.dtype, 2e-2)
+    """What rounding alone may differ by, in the precision that is computed in; under autocast not that of weights."""
+    return _TOLERANCE.get(torch.bfloat16 if _under_autocast(model) else model.dtype, 2e-2)
+
+
+def _under_autocast(model: Any) -> bool:
+    """As in the steps: see arguments.sft_config."""
+    return bool(model.device.type == "cuda")
 
 
 def _probe(rows: Sequence[EncodedRow]) -> list[EncodedRow]:
@@ -48,8 +55,8 @@ def _alone(row: EncodedRow) -> dict[str, torch.Tensor]:
     return {"input_ids": torch.tensor([row.input_ids]), "labels": torch.tensor([row.labels])}
 
 
-def _gradient(model: Any, batches: Sequence[dict[str, Any]]) -> torch.Tensor:
-    """Of the summed loss, over all trained weights, in one float32 vector on the CPU."""
+def _gradient(model: Any, batches: Sequence[dict[str, Any]]) -> list[torch.Tensor]:
+    """Of the summed loss, for each trained weight; on the CPU, since a GPU may hold no more copies of them."""
     model.zero_grad(set_to_none=True)
     for batch in batches:
         inputs = {
@@ -57,9 +64,12 @@ def _gradient(model: Any, batches: Sequence[dict[str, Any]]) -> torch.Tensor:
         }
         targets_BT = inputs.pop("labels")[:, 1:]
         trained_BT = targets_BT != NOT_TRAINED
-        with torch.autocast(model.device.type, torch.bfloat16, enabled=model.device.type == "cuda"):
+        with torch.autocast(model.device.type, torch.bfloat16, enabled=_under_autocast(model)):
             logits_BTV = model(**inputs, use_cache=False).logits
         logits_NV = logits_BTV[:, :-1][trained_BT]
         functional.cross_entropy(logits_NV.float(), targets_BT[trained_BT], reduction="sum").backward()  # type: ignore[no-untyped-call]
-    gradients = [weight.grad.float().flatten() for weight in model.parameters() if weight.grad is not None]
-    return torch.cat(gradients).cpu()
+    return [weight.grad.cpu() for weight in model.parameters() if weight.grad is not None]
+
+
+def _norm(tensors: Iterable[torch.Tensor]) -> float:
+    return math.sqrt(math.fsum(float(tensor.float().norm()) ** 2 for tensor in tensors))

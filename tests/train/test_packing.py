@@ -31,6 +31,18 @@ def test_packed_and_apart_give_the_same_gradients(model, attention, inputs):
     assert all(weight.grad is None for weight in live.parameters())
 
 
+@pytest.mark.parametrize("model", [FULL, LORA], ids=["full", "lora"])
+def test_float32_weights_under_autocast_are_packed_as_on_a_gpu(model, inputs, monkeypatch):
+    monkeypatch.setattr(packing_check, "_under_autocast", lambda model: True)
+    sdpa = model.model_copy(update={"attention": "sdpa"})
+    live = trainable_model(TrainingSections(short(), sdpa, 1), inputs)
+    assert packing_check.packing_difference(live, inputs.rows) > 1e-4  # half precision it was
+    assert planning.decide_packing(short(packing=True), live, inputs) is True
+    monkeypatch.setattr(packing_check, "packed_batch", an_all_ones_mask)
+    with pytest.raises(UsageError, match=r"train\.packing"):
+        planning.decide_packing(short(packing=True), live, inputs)
+
+
 def test_auto_pads_rows_of_like_length_on_a_cpu(inputs):
     # 8 rows in one step: padded to the longest of 8.
     lengths = [len(row.input_ids) for row in inputs.rows]
