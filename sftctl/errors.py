@@ -162,6 +162,7 @@ class Told:
 
 
 _DISK_ERRORS = {errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS}
+_IN_THE_WAY = (PermissionError, IsADirectoryError, NotADirectoryError, FileExistsError)
 
 
 def told(error: BaseException) -> Told:
@@ -178,7 +179,7 @@ def told(error: BaseException) -> Told:
     if isinstance(error, OSError) and error.errno in _DISK_ERRORS:
         message = f"{error.filename or 'writing'}: {error.strerror}. Free space or mend the disk, then run it again."
         return Told(ExitCode.STORAGE, kind, message)
-    if isinstance(error, PermissionError):
-        message = f"{error.filename or 'a file'}: permission denied. Change its permissions, or name another."
+    if isinstance(error, _IN_THE_WAY):
+        message = f"{error.filename or 'a file'}: {(error.strerror or kind).lower()}. Mend that, or name another place."
         return Told(ExitCode.STORAGE, kind, message)
     return Told(ExitCode.BUG, kind, f"a bug in sftctl, please report it: {kind}: {error}".rstrip(": ") + ".")

@@ -1,5 +1,7 @@
+import pytest
+
 from sftctl import errors
-from sftctl.errors import ExitCode, SftctlError, told
+from sftctl.errors import ExitCode, SftctlError, Told, told
 
 
 def descendants(kind):
@@ -30,7 +32,16 @@ def test_the_exit_codes_are_the_documented_ones():
     }
 
 
-def test_what_may_not_be_opened_is_no_bug():
-    ending = told(PermissionError(13, "Permission denied", "rows/state.json"))
-    message = "rows/state.json: permission denied. Change its permissions, or name another."
-    assert (ending.exit_code, ending.message) == (ExitCode.STORAGE, message)
+@pytest.mark.parametrize(
+    ("error", "message"),
+    [
+        (
+            PermissionError(13, "Permission denied", "rows/a"),
+            "rows/a: permission denied. Mend that, or name another place.",
+        ),
+        (IsADirectoryError(21, "Is a directory", "run/b"), "run/b: is a directory. Mend that, or name another place."),
+        (NotADirectoryError(20, "Not a directory", "c/d"), "c/d: not a directory. Mend that, or name another place."),
+    ],
+)
+def test_what_stands_in_the_way_on_disk_is_no_bug(error, message):
+    assert told(error) == Told(ExitCode.STORAGE, type(error).__name__, message)

@@ -77,7 +77,8 @@ def _kind_of(path: str, stream: "io.BufferedReader[io.RawIOBase]") -> str:
         return "parquet" if start.startswith(b"PAR1") else "json" if start.lstrip()[:1] == b"[" else "jsonl"
     if _ending(path) not in _ENDINGS:
         raise UsageError(
-            f"{path}: its ending is none of {', '.join(_ENDINGS)} (each also .gz). Rename it, or set its source's file_type"
+            f"{path}: its ending is none of {', '.join(_ENDINGS)} (each also .gz). "
+            "Rename it, or set its source's file_type"
         )
     return _ENDINGS[_ending(path)]
 
