@@ -14,6 +14,8 @@ from typing import IO, Any
 
 from sftctl.errors import RunDirBusy, StorageFailed
 
+_STANDARD_STREAMS = {"/dev/stdout": 1, "/dev/stderr": 2}
+
 
 @dataclass(frozen=True)
 class RunDir:
@@ -222,15 +224,16 @@ def write_json(path: Path, value: Any) -> None:
 def write_with(path: Path, write: Callable[[IO[bytes]], Any]) -> None:
     """Let `write` fill a temporary file beside `path`, then fsync it, rename it and fsync the folder.
 
-    A link leads to the file that is replaced; a pipe or a device, such as /dev/stdout, is written as it is.
+    A link leads to the file that is replaced; what `is_stream` is written as it is.
     """
     with storage_errors(path):
-        path = path.resolve()
-        path.parent.mkdir(parents=True, exist_ok=True)
-        if path.is_fifo() or path.is_char_device():
-            with path.open("wb") as stream:
+        if is_stream(path):
+            number = _open_descriptor(path)
+            with path.open("wb") if number is None else open(os.dup(number), "wb") as stream:
                 write(stream)
             return
+        path = Path(os.path.realpath(path))
+        path.parent.mkdir(parents=True, exist_ok=True)
         aside = path.with_name(f".{path.name}.partial")
         try:
             with aside.open("wb") as file:
@@ -241,6 +244,19 @@ def write_with(path: Path, write: Callable[[IO[bytes]], Any]) -> None:
             fsync(path.parent)
         finally:
             aside.unlink(missing_ok=True)
+
+
+def is_stream(path: Path) -> bool:
+    """Whether what is written there stays: a pipe, a device, or what a shell has opened, such as /dev/stdout."""
+    return _open_descriptor(path) is not None or path.is_fifo() or path.is_char_device()
+
+
+def _open_descriptor(path: Path) -> int | None:
+    """Its number, of what a shell has opened. A file among these goes on where it was left, as the shell means it."""
+    named, number = str(path), path.name
+    if named in _STANDARD_STREAMS:
+        return _STANDARD_STREAMS[named]
+    return int(number) if named in (f"/dev/fd/{number}", f"/proc/self/fd/{number}") and number.isdecimal() else None
 
 
 def publish_folder(staged: Path, final: Path) -> None:

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
-from sftctl.errors import GateFailed, RecipeError, StorageFailed, told
+from sftctl.errors import GateFailed, RecipeError, StorageFailed, UsageError, told
 from sftctl.eval.result import EvalResult
-from sftctl.run_dir import write_text
+from sftctl.run_dir import is_stream, storage_errors, write_text
 from sftctl.smoke_test.result import SmokeTestResult
 
 _NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
@@ -68,11 +68,23 @@ def suite_of_error(name: str, error: BaseException) -> Suite:
 
 
 def begin(path: Path, stages: Sequence[str]) -> None:
-    """Replace the file of an earlier command, which would outlive this one if it were killed. Raises StorageFailed."""
-    if path.is_fifo() or path.is_char_device():  # what is written there stays
-        return
+    """Replace the file of an earlier command, which would outlive this one if it were killed.
+
+    Raises StorageFailed, and UsageError for any other file, such as the recipe: it would be lost.
+    """
+    with storage_errors(path):
+        if is_stream(path):
+            return
+        if path.is_file() and not _may_be_xml(path):
+            raise UsageError(f"{path}: no XML, and --junit would replace it. Give --junit another file.")
     name = _command(stages)
     write_text(path, junit([Suite(name, [Case(name, "", error="began and did not end: it runs, or was killed")])]))
+
+
+def _may_be_xml(path: Path) -> bool:
+    with path.open("rb") as file:
+        start = file.read(1024).removeprefix(b"\xef\xbb\xbf").lstrip()
+    return not start or start.startswith(b"<")
 
 
 @contextmanager

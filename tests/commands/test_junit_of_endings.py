@@ -128,3 +128,40 @@ def test_no_model_library_is_loaded_to_tell_of_a_recipe_error(folder):
     code += "print([name for name in ('torch', 'transformers', 'datasets', 'numpy', 'scipy') if name in sys.modules])"
     ran = subprocess.run([sys.executable, "-c", code], cwd=folder, capture_output=True, text=True, check=True)
     assert (ran.stdout, cases(folder)[0]) == ("[]\n", "sftctl eval")
+
+
+@pytest.mark.parametrize("redirection", ["| cat", "> told.xml && cat told.xml", ">> told.xml; cat told.xml"])
+def test_standard_output_holds_it_wherever_that_leads(folder, redirection):
+    command = f"{sys.executable} -m sftctl run recipe.yaml --dry-run --junit /dev/stdout 2> said.txt {redirection}"
+    ran = subprocess.run(["bash", "-c", command], cwd=folder, capture_output=True, text=True, check=True)
+    assert [suite.get("name") for suite in ElementTree.fromstring(ran.stdout)] == [
+        "sftctl curate",
+        "sftctl smoke-test",
+        "sftctl train",
+        "sftctl eval",
+    ]
+
+
+def test_what_a_shell_opened_for_it_is_written(folder):
+    command = f"{sys.executable} -m sftctl eval recipe.yaml --junit /dev/fd/7 7> >(cat > told.xml; touch done)"
+    ran = subprocess.run(["bash", "-c", command], cwd=folder, capture_output=True, text=True, check=False)
+    while not (folder / "done").exists():
+        time.sleep(0.01)
+    assert (ran.returncode, ElementTree.parse(folder / "told.xml").getroot()[0].get("errors")) == (2, "1")
+
+
+def test_no_other_file_is_replaced(folder):
+    recipe = (folder / "recipe.yaml").read_text(encoding="utf-8")
+    ran = sftctl("run", "recipe.yaml", "--dry-run", "--junit", "recipe.yaml", cwd=folder)
+    told = "error: recipe.yaml: no XML, and --junit would replace it. Give --junit another file.\n"
+    assert (ran.exit_code, ran.stderr) == (2, told)
+    assert (folder / "recipe.yaml").read_text(encoding="utf-8") == recipe
+
+
+def test_a_link_to_itself_is_replaced_and_a_name_that_is_too_long_refused(folder):
+    (folder / "junit.xml").unlink()
+    (folder / "junit.xml").symlink_to("junit.xml")
+    assert sftctl("eval", "recipe.yaml", "--junit", "junit.xml", cwd=folder).exit_code == 2
+    assert cases(folder)[0] == "sftctl eval"
+    ran = sftctl("eval", "recipe.yaml", "--junit", "x" * 300, cwd=folder)
+    assert (ran.exit_code, "File name too long" in ran.stderr) == (74, True)
