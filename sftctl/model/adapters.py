@@ -17,8 +17,6 @@ def attach(model: Any, lora: LoraConfig, *, base_path: str, also_trained: Sequen
     `base_path` is recorded in the saved adapter (`builtin:tiny`, a hub id: what works on another machine too).
     `also_trained` names whole modules to train beside it, such as `embed_tokens` after tokens were added.
     """
-    if getattr(model, "is_quantized", False):
-        model = peft.prepare_model_for_kbit_training(model, use_gradient_checkpointing=False)
     targets = lora.target_modules if isinstance(lora.target_modules, str) else list(lora.target_modules)
     settings = peft.LoraConfig(
         r=lora.r,
@@ -36,6 +34,11 @@ def attach(model: Any, lora: LoraConfig, *, base_path: str, also_trained: Sequen
         raise UsageError(f"model.lora.target_modules: {error}") from error
     adapted.peft_config["default"].base_model_name_or_path = base_path
     return adapted
+
+
+def under_adapter(model: Any) -> Any:
+    """A quantised base as QLoRA trains on it, in place: frozen, with all that is not quantised in float32."""
+    return peft.prepare_model_for_kbit_training(model, use_gradient_checkpointing=False)
 
 
 def with_adapter(model: Any, path: str | Path, *, trainable: bool = False) -> Any:

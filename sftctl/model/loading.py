@@ -33,7 +33,7 @@ def load_model(
 ) -> Any:
     """The model of `path` (an adapter folder: its base with the adapter on), else of the recipe, in eval mode.
 
-    `training` picks master weights and the training attention; the adapter of `method: lora` is put on by `attach`.
+    `training` picks master weights, QLoRA's 4-bit base and the training attention; a fresh adapter is put on by `attach`.
     """
     device = device or pick_device(config)
     source = resolve_path(path or config.path)
@@ -54,8 +54,7 @@ def load_model(
         options["quantization_config"] = _four_bit(device)
         options["device_map"] = {"": device}
     model = opened(source, lambda: AutoModelForCausalLM.from_pretrained(source, **options))
-    if "device_map" not in options:
-        model = model.to(device)
+    model = adapters.under_adapter(model) if "quantization_config" in options else model.to(device)
     spare_threads(device, model.num_parameters())
     return model.eval()
 

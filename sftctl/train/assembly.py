@@ -153,7 +153,9 @@ def release(assembled: Assembled, model: Any) -> None:
         held.zero_grad(set_to_none=True)
     trainer.optimizer = trainer.lr_scheduler = None
     trainer.accelerator.free_memory()
-    if model.device.type == "cuda" and not getattr(model, "is_quantized", False):
+    # The trainer's callbacks were handed the optimizer, with its moments, and the schedule that holds it too.
+    trainer.callback_handler.optimizer = trainer.callback_handler.lr_scheduler = None
+    if model.device.type == "cuda":
         model.to("cpu")
         torch.cuda.empty_cache()
 
