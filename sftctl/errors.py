@@ -161,6 +161,9 @@ class Told:
     message: str
 
 
+_GPU_OUT_OF_MEMORY = "OutOfMemoryError"
+"""torch's own, by name: torch is not loaded for an error's sake."""
+
 _DISK_ERRORS = {errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS}
 _IN_THE_WAY = (PermissionError, IsADirectoryError, NotADirectoryError, FileExistsError)
 
@@ -173,7 +176,7 @@ def told(error: BaseException) -> Told:
     if isinstance(error, KeyboardInterrupt):
         message = "interrupted; this command saved nothing more. Run it again."
         return Told(ExitCode.KILLED_BY_SIGINT, Interrupted.__name__, message)
-    if isinstance(error, MemoryError):
+    if isinstance(error, MemoryError) or kind == _GPU_OUT_OF_MEMORY:
         message = "out of memory. Free memory, give the process more, or use fewer rows or a smaller model."
         return Told(ExitCode.OUT_OF_MEMORY, OutOfMemory.__name__, message)
     if isinstance(error, OSError) and error.errno in _DISK_ERRORS:

@@ -1,4 +1,5 @@
 import pytest
+import torch
 
 from sftctl import errors
 from sftctl.errors import ExitCode, SftctlError, Told, told
@@ -45,3 +46,7 @@ def test_the_exit_codes_are_the_documented_ones():
 )
 def test_what_stands_in_the_way_on_disk_is_no_bug(error, message):
     assert told(error) == Told(ExitCode.STORAGE, type(error).__name__, message)
+
+
+def test_a_gpu_out_of_memory_is_no_bug():
+    assert told(torch.OutOfMemoryError("CUDA out of memory")).exit_code == ExitCode.OUT_OF_MEMORY

@@ -24,6 +24,7 @@ VARLEN = "sftctl_varlen"
 """The name to pass as `attn_implementation`, once registered."""
 
 _LEAST_COMPUTE_CAPABILITY = (8, 0)
+_LARGEST_HEAD = 256
 _CALLED_WITH = {"scale", "window_size", "enable_gqa"}
 
 
@@ -104,7 +105,7 @@ def _attend(
     shape: tuple[float | None, int | None],
 ) -> torch.Tensor:
     scale, window = shape
-    if _has_kernel(query_SHD.device) and query_SHD.dtype in (torch.float16, torch.bfloat16):
+    if _has_kernel(query_SHD.device) and _suits_kernel(query_SHD):
         bounds, longest = rows.bounds, rows.longest
         output_SHD = varlen_attn(
             query_SHD, key_SHD, value_SHD, bounds, bounds, longest, longest,
@@ -174,6 +175,12 @@ def _rows_of_packing(options: dict[str, Any], batch: int, length: int, device: t
     starts = (position_ids.expand(batch, length).flatten() == 0).nonzero().flatten()
     ends = torch.cat([starts[1:], torch.tensor([batch * length], device=device)])
     return _rows_of_lengths(ends - starts)
+
+
+def _suits_kernel(query_SHD: torch.Tensor) -> bool:
+    """What flash attention takes; SDPA pads other head sizes by itself, varlen_attn refuses them."""
+    size = query_SHD.shape[-1]
+    return query_SHD.dtype in (torch.float16, torch.bfloat16) and size % 8 == 0 and size <= _LARGEST_HEAD
 
 
 def _has_kernel(device: torch.device) -> bool:

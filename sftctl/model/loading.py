@@ -33,7 +33,7 @@ def load_model(
 ) -> Any:
     """The model of `path` (an adapter folder: its base with the adapter on), else of the recipe, in eval mode.
 
-    `training` picks master weights, QLoRA's 4-bit base and the training attention; a fresh adapter is put on by `attach`.
+    `training` picks master weights, QLoRA's 4-bit base and the training attention; `attach` puts a fresh adapter on.
     """
     device = device or pick_device(config)
     source = resolve_path(path or config.path)

@@ -111,3 +111,23 @@ def test_under_autocast_rows_are_attended_to_in_its_precision(varlen, model, tok
         apart = _gradients(model, _apart(model, token_rows))
     assert seen == {torch.bfloat16}
     assert _relative_difference(packed, apart) < 2e-2
+
+
+@pytest.mark.parametrize(("head_size", "dtype", "taken"), [
+    (24, torch.bfloat16, True), (256, torch.float16, True), (20, torch.bfloat16, False), (512, torch.bfloat16, False),
+    (64, torch.float32, False),
+])  # fmt: skip
+def test_rows_go_to_the_kernel_where_it_takes_them_else_to_sdpa(head_size, dtype, taken, monkeypatch):
+    """varlen_attn raises on head sizes that flash attention lacks; on a GPU a run would end there."""
+    calls = []
+
+    def kernel(query, *arguments, **options):
+        calls.append(query.shape)
+        return query
+
+    monkeypatch.setattr(attention, "_has_kernel", lambda device: True)
+    monkeypatch.setattr(attention, "varlen_attn", kernel)
+    run_SHD = torch.randn(9, 2, head_size, dtype=dtype)
+    rows = attention._Rows(torch.tensor([0, 4, 9], dtype=torch.int32), 5)
+    attention._attend(run_SHD, run_SHD, run_SHD, rows, (None, None))
+    assert bool(calls) is taken

@@ -1,3 +1,5 @@
+import weakref
+
 import pytest
 import torch
 
@@ -26,3 +28,25 @@ def test_small_pieces_that_an_earlier_stage_freed_are_not_held_at_the_mark():
 
 def test_the_machines_memory_is_known():
     assert device_memory_bytes(CPU) > 2**28
+
+
+def test_a_mark_on_a_gpu_waits_for_no_earlier_stage_and_for_no_first_use(monkeypatch):
+    """The allocator's statistics cannot be reset before CUDA is initialised, and a trainer's parts hold each other."""
+
+    class Stage:
+        pass
+
+    earlier = Stage()
+    earlier.itself = earlier
+    left = weakref.ref(earlier)
+    done = []
+
+    def reset(device):
+        assert "init" in done, "Invalid device argument 0: did you call init?"
+
+    monkeypatch.setattr(torch.cuda, "init", lambda: done.append("init"))
+    monkeypatch.setattr(torch.cuda, "reset_peak_memory_stats", reset)
+    monkeypatch.setattr(torch.cuda, "memory_allocated", lambda device: 30 if left() is None else 130)
+    monkeypatch.setattr(torch.cuda, "max_memory_allocated", lambda device: 180)
+    del earlier
+    assert mark_memory(torch.device("cuda")).growth_bytes() == 150

@@ -1,4 +1,4 @@
-"""QLoRA without a GPU: bitsandbytes is stood in for by weights that are rounded to a coarse grid when they are loaded."""
+"""QLoRA without a GPU: for bitsandbytes stand weights that are rounded to a coarse grid when they are loaded."""
 
 import functools
 from types import SimpleNamespace
