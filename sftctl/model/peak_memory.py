@@ -31,7 +31,7 @@ def mark_memory(device: torch.device) -> MemoryMark:
     """Start to watch; an earlier peak no longer counts (off Linux it still does on a CPU)."""
     if device.type == "cuda":
         gc.collect()  # what an earlier stage left in cycles would be held at the mark, and free memory later
-        torch.cuda.init()  # no statistics can be reset before it
+        torch.cuda.init()  # type: ignore[no-untyped-call]  # no statistics can be reset before it
         torch.cuda.reset_peak_memory_stats(device)
         return MemoryMark(device, torch.cuda.memory_allocated(device))
     _give_back()

@@ -11,7 +11,7 @@ import torch
 from trl import SFTConfig
 
 from sftctl.model import loading
-from sftctl.train import arguments, planning, precision, trainer
+from sftctl.train import arguments, packing_check, planning, precision, trainer
 
 Set = Callable[[Any, str, Any], None]
 
@@ -26,6 +26,7 @@ def train_as_on_a_gpu(put: Set) -> None:
 
     put(arguments, "SFTConfig", lambda **settings: SFTConfig(**settings | {"bf16": True}))
     put(trainer.GuardedTrainer, "__init__", with_the_fused_head)
+    put(packing_check, "_under_autocast", lambda model: True)
 
 
 def load_as_on_a_gpu(put: Set) -> None:

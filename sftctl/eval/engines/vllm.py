@@ -1,6 +1,8 @@
 """Answers by vLLM in this process (extra: vllm); the transformers model is freed first."""
 
+import json
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any, Literal
 
 from sftctl.eval.engines.config import VllmEngine
@@ -9,6 +11,10 @@ from sftctl.eval.prompts import Question
 from sftctl.eval.sides import LoadedSides, Sides
 from sftctl.model.source import base_of, is_adapter, resolve_path
 from sftctl.tokenization.prepare import Prepared
+
+
+_RANKS = (8, 16, 32, 64, 128, 256, 320, 512)
+"""What vLLM has kernels for; without being told it refuses an adapter above 16."""
 
 
 class VllmAnswers:
@@ -37,7 +43,7 @@ class VllmAnswers:
         engine = self._vllm.LLM(
             model=weights,
             skip_tokenizer_init=True,
-            enable_lora=adapter is not None,
+            **({} if adapter is None else {"enable_lora": True, "max_lora_rank": _room_for(adapter)}),
             gpu_memory_utilization=self._config.memory_share,
         )
         outputs: list[Any] = engine.generate(
@@ -56,3 +62,9 @@ class VllmAnswers:
         ids = [token for token in output.token_ids if token not in self._prepared.stop_token_ids]
         text = self._prepared.tokenizer.decode(ids, skip_special_tokens=False, clean_up_tokenization_spaces=False)
         return Reply(str(text), output.finish_reason == "stop")
+
+
+def _room_for(adapter: str) -> int:
+    """The least of vLLM's ranks that holds the adapter's; one above all of them is vLLM's to refuse."""
+    rank = int(json.loads((Path(adapter) / "adapter_config.json").read_bytes())["r"])
+    return next((room for room in _RANKS if room >= rank), rank)
