@@ -87,10 +87,11 @@ def _run_or_skip(session: Session, stage: Stage, *, main_process: bool) -> Endin
         write_text(session.run_dir.resolved_recipe, resolved_yaml(session.recipe))
         if session.options.overwrite:
             forget_measurements(session.run_dir, stage)
-        stage_records.record_begin(session, stage)
     started = time.monotonic()
     failure = interrupted = None
     try:
+        if main_process:
+            stage_records.record_begin(session, stage)
         _RUNNERS[stage](session)
     except GateFailed as error:
         failure = error
