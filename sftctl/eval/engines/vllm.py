@@ -12,7 +12,6 @@ from sftctl.eval.sides import LoadedSides, Sides
 from sftctl.model.source import base_of, is_adapter, resolve_path
 from sftctl.tokenization.prepare import Prepared
 
-
 _RANKS = (8, 16, 32, 64, 128, 256, 320, 512)
 """What vLLM has kernels for; without being told it refuses an adapter above 16."""
 
