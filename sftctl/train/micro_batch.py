@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from sftctl.model.footprint import MicroBatch, Size, Way, activation_bytes, static_memory
+from sftctl.train.config import Anchor
 from sftctl.train.result import Plan
 from sftctl.units import data_size
 
@@ -32,17 +33,31 @@ ON_CPU = Room(2048, "fixed on a CPU")
 
 @dataclass(frozen=True)
 class Demand:
-    """What training holds on a device: weights and their like by `way`, and for each token its activations."""
+    """What training holds on a device: weights and their like by `way`, `besides` those what an anchor keeps, and for
+    each token its activations.
+    """
 
     size: Size
     way: Way
     trained_share: float
     checkpointing: bool
+    besides: int = 0
+
+
+def held_by_anchor(anchor: Anchor | None, size: Size, way: Way) -> int:
+    """Bytes of the weights as they were, and of EWC's importances in float32; an adapter can be switched off for KL."""
+    if anchor is None:
+        return 0
+    full = way in ("full_fp32", "full_bf16")
+    trained, each = (size.parameters, 2 if way == "full_bf16" else 4) if full else (size.adapter, 4)
+    if anchor.kind == "kl":
+        return each * trained if full else 0
+    return trained * (each + 4 if anchor.kind == "ewc" else each)
 
 
 def room_on_gpu(demand: Demand, free_bytes: int) -> Room:
     """The tokens whose activations fit beside weights, gradients and optimizer; 0 where not even those fit."""
-    static = static_memory(demand.size, demand.way).total
+    static = static_memory(demand.size, demand.way).total + demand.besides
     batch = MicroBatch(_ROUNDED_TO, round(_ROUNDED_TO * demand.trained_share), demand.checkpointing)
     bytes_per_token = _FORMULA_MARGIN * activation_bytes(demand.size, batch, bytes_per_value=2) / _ROUNDED_TO
     left = _USABLE_SHARE * free_bytes - static

@@ -22,7 +22,7 @@ from sftctl.train.advice import Situation, advise
 from sftctl.train.batches import BatchRules, EpochBatches, epoch_batches, micro_batches_per_step, steps_per_epoch
 from sftctl.train.config import DEFAULT_BATCH_SIZE, TrainConfig
 from sftctl.train.inputs import Inputs, read_inputs
-from sftctl.train.micro_batch import ON_CPU, Demand, Room, fullest_batch, room_on_gpu
+from sftctl.train.micro_batch import ON_CPU, Demand, Room, fullest_batch, held_by_anchor, room_on_gpu
 from sftctl.train.packing_check import packing_difference, packing_tolerance
 from sftctl.train.precision import optimizer_for, way_of, with_fitting_dtype
 from sftctl.train.result import Plan
@@ -79,7 +79,8 @@ def complete_plan(
     room = ON_CPU
     if device.type == "cuda":
         share = scale.trained / sum(scale.lengths)
-        demand = Demand(size, way_of(fitting), share, checkpointing(config, device))
+        way = way_of(fitting)
+        demand = Demand(size, way, share, checkpointing(config, device), held_by_anchor(config.anchor, size, way))
         room = room_on_gpu(demand, free_gpu_bytes(device))
     made = make_plan(config, model, scale, seed=seed, packing=packing, room=room)
     optimizer = optimizer_for(config, fitting, device, made.learning_rate)

@@ -2,8 +2,9 @@
 
 import pytest
 import torch
-from transformers import LlamaConfig, LlamaForCausalLM
+from transformers import MistralConfig, MistralForCausalLM
 
+from sftctl.model import attention
 from sftctl.model.attention import VARLEN, implementation, register_varlen
 from sftctl.model.config import ModelConfig
 from sftctl.model.generation import generate
@@ -22,13 +23,13 @@ CUDA = torch.device("cuda")
 LENGTHS = (7, 300, 64, 129, 12)
 
 
-def _model(attention, dtype):
+def _model(attention, dtype, **changes):
     torch.manual_seed(5)
-    settings = LlamaConfig(
-        vocab_size=512, hidden_size=256, intermediate_size=512, num_hidden_layers=3, num_attention_heads=4,
-        num_key_value_heads=2, attn_implementation=attention,
-    )  # fmt: skip
-    return LlamaForCausalLM(settings).to(CUDA, dtype)
+    shape = {"hidden_size": 256, "intermediate_size": 512, "num_attention_heads": 4, "num_key_value_heads": 2} | changes
+    settings = MistralConfig(
+        vocab_size=512, num_hidden_layers=3, attn_implementation=attention, **{"sliding_window": None} | shape
+    )
+    return MistralForCausalLM(settings).to(CUDA, dtype)
 
 
 def _rows():
@@ -51,9 +52,31 @@ def _gradients(model, packed):
     return torch.cat([weight.grad.float().flatten() for weight in model.parameters()])
 
 
-def test_packed_varlen_in_bfloat16_has_the_gradients_of_rows_apart_on_sdpa():
-    apart = _gradients(_model("sdpa", torch.bfloat16), packed=False)
-    packed = _gradients(_model(register_varlen(), torch.bfloat16), packed=True)
+SHAPES = {
+    "head of 64": {},
+    "head of 24, as the built-in model": {"head_dim": 24},
+    "head of 20, which the kernel lacks": {"head_dim": 20},
+    "head of 256": {"head_dim": 256},
+    "head of 512, which the kernel lacks": {"head_dim": 512},
+    "sliding window": {"sliding_window": 33},
+}
+
+
+@pytest.mark.parametrize("changes", SHAPES.values(), ids=SHAPES)
+def test_packed_varlen_in_bfloat16_has_the_gradients_of_rows_apart_on_sdpa(changes):
+    apart = _gradients(_model("sdpa", torch.bfloat16, **changes), packed=False)
+    packed = _gradients(_model(register_varlen(), torch.bfloat16, **changes), packed=True)
+    assert (packed - apart).norm() <= 2e-2 * apart.norm()
+
+
+def test_float32_weights_under_autocast_reach_the_kernel(monkeypatch):
+    calls = []
+    kernel = attention.varlen_attn
+    monkeypatch.setattr(attention, "varlen_attn", lambda *args, **more: calls.append(1) or kernel(*args, **more))
+    with torch.autocast("cuda", torch.bfloat16):
+        packed = _gradients(_model(register_varlen(), torch.float32), packed=True)
+        apart = _gradients(_model("sdpa", torch.float32), packed=False)
+    assert len(calls) == 3  # layers
     assert (packed - apart).norm() <= 2e-2 * apart.norm()
 
 

@@ -6,7 +6,7 @@ import torch
 from sftctl.model.footprint import Size
 from sftctl.train import planning, precision
 from sftctl.train.config import TrainConfig
-from sftctl.train.micro_batch import MOST_TOKENS, ON_CPU, Demand, Room, room_on_gpu
+from sftctl.train.micro_batch import MOST_TOKENS, ON_CPU, Demand, Room, held_by_anchor, room_on_gpu
 from sftctl.train.planning import Scale, tokens_at_once
 from tests.train.rows import DATA, LORA, inputs_of
 
@@ -89,3 +89,22 @@ def test_one_row_is_always_held_whole_and_the_recipe_goes_first():
     assert tokens_at_once(TrainConfig(), scale, Room(0, "nothing fits")) == Room(3000, "nothing fits")
     assert tokens_at_once(TrainConfig(), scale, Room(8192, "why")) == Room(8192, "why")
     assert tokens_at_once(TrainConfig(micro_batch=2), scale, ON_CPU) == Room(6000, "train.micro_batch=2")
+
+
+@pytest.mark.parametrize(
+    ("kind", "way", "held"),
+    [
+        ("kl", "full_fp32", 4 * B1.parameters),
+        ("l2sp", "full_bf16", 2 * B1.parameters),
+        ("ewc", "full_fp32", 8 * B1.parameters),
+        ("kl", "lora", 0),
+        ("ewc", "qlora", 8 * B1.adapter),
+    ],
+)
+def test_what_an_anchor_keeps_is_not_given_to_tokens(kind, way, held):
+    anchor = TrainConfig.model_validate({"anchor": {"kind": kind, "strength": 1}}).anchor
+    assert held_by_anchor(anchor, B1, way) == held
+    besides = room_on_gpu(Demand(B1, way, 0.5, True, held), 40 * GIB)
+    assert besides.tokens <= room_on_gpu(Demand(B1, way, 0.5, True), 40 * GIB).tokens
+    if kind == "kl" and held:  # 5.75 GiB of the 40
+        assert besides.tokens < 15_360
