@@ -7,6 +7,7 @@ from email.utils import parsedate_to_datetime
 
 import httpx
 
+from sftctl import console
 from sftctl.errors import EnvironmentProblem
 
 FIRST_DELAY_SECONDS = 0.5
@@ -39,8 +40,13 @@ def hidden(text: str, key: str | None) -> str:
 
 
 def said(response: httpx.Response, key: str | None) -> str:
-    """The beginning of what the server says."""
-    return hidden(response.text[:_SHOWN_CHARACTERS], key).strip()
+    """The beginning of what the server says, as a terminal may show it."""
+    return console.safe(hidden(response.text[:_SHOWN_CHARACTERS], key)).strip()
+
+
+def writable(text: str) -> str:
+    """An answer with a question mark for each half of a character, which no file can hold."""
+    return text.encode("utf-8", "replace").decode("utf-8")
 
 
 def may_pass(response: httpx.Response) -> bool:
@@ -66,7 +72,7 @@ def _retry_after(value: str | None) -> float | None:
     """Seconds or an HTTP date (RFC 9110, section 10.2.3); None where there is none or it cannot be read."""
     if value is None:
         return None
-    if value.strip().isdigit():
+    if value.strip().isdecimal():
         return float(value)
     try:
         until = parsedate_to_datetime(value)

@@ -79,6 +79,23 @@ def test_what_is_no_chat_completion_is_shown_without_the_key(ask, monkeypatch):
     assert '{"choices": [{"message": {"content": ["***"]}}]}' in str(error.value)
 
 
+def test_odd_servers_are_no_bug(ask, monkeypatch, tmp_path):
+    monkeypatch.setattr(chat_server, "FIRST_DELAY_SECONDS", 0.001)
+    half = rb'{"choices": [{"message": {"content": "a \ud800"}, "finish_reason": "stop"}]}'
+    odd = {
+        5: Answer(status=429, headers={"Retry-After": "\xb2"}),
+        9: Answer("It", headers={"Content-Encoding": "gzip"}),
+        13: Answer(body=half),
+    }
+    with serving(lambda body, number: odd.get(number, "It is 5.")) as server:
+        ask(server)
+    answers = (tmp_path / "run/eval/generations.tuned.jsonl").read_text(encoding="utf-8")
+    assert (answers.count("It is 5."), answers.count("a ?")) == (len(PROMPTS) - 1, 1)
+    no_answer = pytest.raises(EnvironmentProblem, match="this is no answer in the form of chat completions")
+    with serving(lambda body, number: Answer(body=b"[" * 100_000)) as server, no_answer:
+        ask(server, tuned_model="newer")
+
+
 def test_a_failure_keeps_all_answers_that_came_and_those_under_way(ask):
     def answers(body, number):
         return Answer(status=401) if number == 20 else "It is 5."

@@ -89,7 +89,7 @@ class EndpointAnswers:
             response = None
             try:
                 response = self._client.post(self._url, json=body, headers={"Idempotency-Key": f"{name}-{answered}"})
-            except httpx.TransportError as error:
+            except httpx.RequestError as error:
                 trouble = self._trouble(error)
             else:
                 self._reached = True
@@ -106,7 +106,7 @@ class EndpointAnswers:
             "when the server is up."
         )
 
-    def _trouble(self, error: httpx.TransportError) -> str:
+    def _trouble(self, error: httpx.RequestError) -> str:
         # `from None`: a library's message might quote a header, and the header holds the key.
         trouble = chat_server.hidden(f"{type(error).__name__}: {error}", self._key)
         if isinstance(error, httpx.ConnectError) and not self._reached:
@@ -117,12 +117,12 @@ class EndpointAnswers:
         try:
             choice = response.json()["choices"][0]
             text = choice["message"]["content"] or ""
-        except (ValueError, LookupError, TypeError):
+        except (ValueError, LookupError, TypeError, RecursionError):
             text = None
         if not isinstance(text, str):
             shown = chat_server.said(response, self._key)
             raise EnvironmentProblem(f"{self._url}: this is no answer in the form of chat completions: {shown}")
-        return Reply(text, choice.get("finish_reason") == "stop")
+        return Reply(chat_server.writable(text), choice.get("finish_reason") == "stop")
 
     def _messages(self, question: Question) -> list[dict[str, object]]:
         if question.row.is_plain_text:

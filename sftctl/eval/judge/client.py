@@ -138,7 +138,7 @@ class ChatClient:
             body["temperature"] = self._config.temperature
         try:
             response = self._http.post(self._url, json=body, headers={"Idempotency-Key": idempotency_key})
-        except httpx.TransportError as error:
+        except httpx.RequestError as error:
             billed = None if isinstance(error, _NEVER_SENT) else most
             # `from None`: a library's message might quote a header, and the header holds the key.
             raise _Failure(
@@ -176,13 +176,13 @@ class ChatClient:
             document = response.json()
             choice = document["choices"][0]
             text = choice["message"]["content"] or ""
-            usage = document.get("usage") or {}
-        except (ValueError, LookupError, TypeError, AttributeError):
+            usage = document["usage"] if isinstance(document.get("usage"), dict) else {}
+        except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
             raise _Failure("a reply that is not a whole chat completion", billed=most, answered=False) from None
         if not isinstance(text, str):
             raise _Failure("a reply that is not text", billed=most)
         return JudgeReply(
-            text=chat_server.hidden(text, self._key),
+            text=chat_server.writable(chat_server.hidden(text, self._key)),
             whole=choice.get("finish_reason") != "length",
             input_tokens=_count(usage, "prompt_tokens", sum(len(message["content"]) for message in messages)),
             output_tokens=_count(usage, "completion_tokens", len(text)),

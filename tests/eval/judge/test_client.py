@@ -38,6 +38,14 @@ class Tries:
         self.told.append("answered")
 
 
+def test_half_a_character_and_an_odd_count_of_tokens_spoil_no_reply():
+    half = rb'{"choices": [{"message": {"content": "[[A]] \ud800"}}], "usage": "none"}'
+    with serving(lambda body, number: Answer(body=half)) as judge:
+        client = ChatClient(config(judge), random.Random(1), threading.Event())
+        reply = client.ask([{"role": "user", "content": "?"}], Tries())
+    assert (reply.text, reply.input_tokens, reply.output_tokens) == ("[[A]] ?", 1, 2)
+
+
 def test_retry_after_is_waited_for(tmp_path):
     waits = []
 
@@ -65,8 +73,10 @@ def test_retry_after_is_waited_for(tmp_path):
         (Answer(""), ("an empty reply", Tokens(400, 100)), ["k-0", "k-1"]),
         (Answer("[[A]]", cut=True), ("RemoteProtocolError", Tries.most), ["k-0", "k-0"]),
         (Answer(body=b"{"), ("a reply that is not a whole chat completion", Tries.most), ["k-0", "k-0"]),
+        (Answer(body=b"[" * 100_000), ("a reply that is not a whole chat completion", Tries.most), ["k-0", "k-0"]),
+        (Answer("[[A]]", headers={"Content-Encoding": "gzip"}), ("DecodingError", Tries.most), ["k-0", "k-0"]),
     ],
-    ids=["429", "500", "409", "empty", "cut", "broken"],
+    ids=["429", "500", "409", "empty", "cut", "broken", "deep", "no gzip"],
 )
 def test_what_a_failed_try_may_have_cost_is_told_and_an_answer_that_was_not_seen_is_asked_for_by_name(
     trouble, told, names
