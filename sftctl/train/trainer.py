@@ -15,7 +15,7 @@ from torch.utils.data import DataLoader
 from trl import SFTConfig, SFTTrainer
 
 from sftctl.errors import TrainingDiverged
-from sftctl.model.adapters import has_adapter, unwrapped
+from sftctl.model.adapters import unwrapped
 from sftctl.model.collate import packed_batch, padded_batch, untrained
 from sftctl.tokenization.compact import lengths_of
 from sftctl.tokenization.rows import NOT_TRAINED, EncodedRow
@@ -63,8 +63,11 @@ class GuardedTrainer(SFTTrainer):  # type: ignore[misc]
         self.micro_losses: list[torch.Tensor] = []
         self.tokens_of_step = 0
         dataset = Dataset.from_dict({"input_ids": [[0]], "labels": [[0]]})
+        loaded = {weight: weight.dtype for weight in model.parameters() if weight.requires_grad}
         super().__init__(model, args, train_dataset=dataset, processing_class=tokenizer)
-        _lift_adapter(self.model)
+        # TRL puts what QLoRA trains in bfloat16, where plain AdamW's small updates round to nothing.
+        for weight, dtype in loaded.items():
+            weight.data = weight.data.to(dtype)
         self._compact = (
             args.device.type == "cpu"
             and args.loss_type == "nll"
@@ -151,14 +154,6 @@ class GuardedTrainer(SFTTrainer):  # type: ignore[misc]
         if self._feed.packed:
             return packed_batch(rows)
         return padded_batch(rows, self._feed.pad_token_id)
-
-
-def _lift_adapter(model: Any) -> None:
-    """TRL puts QLoRA's adapter in bfloat16, where plain AdamW's small updates round to nothing; ours is float32."""
-    if has_adapter(model):
-        for weight in model.parameters():
-            if weight.requires_grad and weight.dtype == torch.bfloat16:
-                weight.data = weight.data.float()
 
 
 class _EpochOrder:
