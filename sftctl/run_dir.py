@@ -208,7 +208,9 @@ def storage_errors(path: Path) -> Iterator[None]:
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             raise StorageFailed(f"{path}: the disk is full. Free space, then run the same command again.") from error
-        raise StorageFailed(f"{path}: {error.strerror or error}. Nothing under a final name was changed.") from error
+        raise StorageFailed(
+            f"{path}: {error.strerror or error}. Mend that, or name another place; no finished file was changed."
+        ) from error
 
 
 def write_text(path: Path, text: str) -> None:

@@ -1,6 +1,7 @@
 import errno
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -124,3 +125,11 @@ def test_a_killed_writer_leaves_a_complete_file(tmp_path):
         text = path.read_text()
         assert len(text) == 300_000
         assert len(set(text)) == 1
+
+
+def test_what_is_in_the_way_of_a_file_is_told_with_what_to_do(tmp_path):
+    (tmp_path / "report.html").mkdir()
+    told = f"{tmp_path}/report.html: Is a directory. Mend that, or name another place; no finished file was changed."
+    with pytest.raises(StorageFailed, match=re.escape(told)):
+        write_text(tmp_path / "report.html", "")
+    assert [path.name for path in tmp_path.iterdir()] == ["report.html"]
