@@ -3,6 +3,7 @@
 import gc
 import json
 import os
+import re
 import sys
 import traceback
 from collections.abc import Callable, Sequence
@@ -311,8 +312,11 @@ def _kept_traceback(error: BaseException) -> str:
 
 
 def _as_json(document: Any, indent: int | None = None) -> str:
-    """In UTF-8, with an escape for each byte of a path or of a file's column that is none."""
-    return json.dumps(document, indent=indent, ensure_ascii=False).encode("utf-8", "backslashreplace").decode()
+    """In UTF-8: bytes that the locale could not read as what they are there, and an escape for each that is none."""
+    text = json.dumps(document, indent=indent, ensure_ascii=False)
+    # What Python makes of bytes that it cannot read, and back: see PEP 383.
+    text = re.sub(r"[\udc80-\udcff]+", lambda unread: os.fsencode(unread[0]).decode("utf-8", "surrogateescape"), text)
+    return text.encode("utf-8", "backslashreplace").decode()
 
 
 def _print(text: str) -> None:
